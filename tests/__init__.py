@@ -1,0 +1,1 @@
+"""The tests: rules, adapters and the house as a whole, on real servers."""
