@@ -1,0 +1,1 @@
+"""The rules: facts, state, gaps, postings and policies of returns; pure, without clock or I/O."""

@@ -1,0 +1,179 @@
+"""One plain sentence a gap, with the figures, for whoever has to close it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from domain.facts import CreditNoted, Refunded
+from domain.gaps import PARTS, Gap
+from domain.money import to_text
+from domain.policy import GapKind, Policy
+from domain.returns import NO_COUNTS, ReturnState
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def explain(gap: Gap, state: ReturnState, policy: Policy) -> str:
+    """Why `gap` is open in `state`. Dates are days in UTC."""
+    match gap.kind:
+        case GapKind.REFUND_WITHOUT_CREDIT_NOTE:
+            voided = (
+                " (the one there was is void)"
+                if any(n.currency == gap.currency for k, n in state.notes.items() if k in state.voided)
+                else ""
+            )
+            return f"{_refunds(state, gap)}; no credit note is booked for it{voided}."
+        case GapKind.CREDIT_NOTE_WITHOUT_REFUND:
+            back = " (it was reversed)" if any(r.currency == gap.currency for k, r in state.refunds.items() if k in state.reversed) else ""
+            return f"{_notes(state, gap)}; nothing was refunded{back}."
+        case GapKind.CREDIT_NOTE_MISMATCH:
+            return f"{_refunds(state, gap)}; {_notes(state, gap, short=True)}: {_difference(gap)}."
+        case GapKind.DUPLICATE_CREDIT_NOTE:
+            return f"{_refunds(state, gap)}; {_notes(state, gap, short=True)}: {_money(-_amount(gap), gap)} was credited twice."
+        case GapKind.REFUND_BEFORE_RECEIPT:
+            return f"{_refunds(state, gap)}, but {_units(gap.units)} worth {_money(_amount(gap), gap)} {_is(gap.units)} not in yet."
+        case GapKind.OVER_REFUND:
+            value = sum(line.value_minor for line in state.announced.values())
+            excess = f"{_money(_amount(gap), gap)} more than the {_money(value, gap)} that the announced lines are worth"
+            return f"{_refunds(state, gap)}; without its shipping that is {excess}."
+        case GapKind.UNANNOUNCED_RETURN:
+            events = "1 event is" if state.count == 1 else f"{state.count} events are"
+            return f"{events} recorded for this return, but no platform has announced it."
+        case GapKind.EXCHANGE_NOT_ORDERED:
+            return "The customer wants an exchange and the goods are in, but no exchange order exists."
+        case GapKind.EXCHANGE_STUCK_IN_DRAFT:
+            return f"Exchange order {_list(sorted(state.exchange_orders))} is still a draft, so nothing ships."
+        case _:
+            return _of_line(gap, state, policy)
+
+
+def _of_line(gap: Gap, state: ReturnState, policy: Policy) -> str:
+    line = gap.line or ""
+    known = state.announced.get(line)
+    what = f"{_units(gap.units)} of {known.sku} (line {line})" if known else f"{_units(gap.units)} of line {line}"
+    worth = f", worth {_money(gap.amount_minor, gap)}," if gap.amount_minor is not None else ""
+    counts, are = state.counts.get(line, NO_COUNTS), _is(gap.units)
+    match gap.kind:
+        case GapKind.UNINSPECTED_ITEMS:
+            return f"{what}{worth} {are} received and not inspected ({state.received(line)} received, {counts.inspected_units} inspected)."
+        case GapKind.UNRESTOCKED_ITEMS:
+            return f"{what}{worth} {are} inspected as saleable and not back in stock ({counts.restocked} restocked)."
+        case GapKind.DAMAGED_NOT_WRITTEN_OFF:
+            return f"{what}{worth} {are} damaged and not written off ({counts.written_off} written off)."
+        case GapKind.RESTOCKED_UNINSPECTED:
+            return f"{what}{worth} went to stock without being inspected as saleable ({counts.restocked} restocked)."
+        case GapKind.DISPOSITION_UNMAPPED:
+            names = _list(sorted(name for name in counts.inspected if name not in policy.actions))
+            return f"{what}{worth} {are} inspected as {names}, which no disposition of the policy names."
+        case GapKind.RECEIVED_SHORT:
+            announced = known.quantity if known else 0
+            came, waited = f"{state.received(line)} of {announced} came", _spoken(policy.short_after)
+            return f"{what}{worth} {are} missing: {came}, and {waited} have passed since the last receipt."
+        case GapKind.UNEXPECTED_UNITS:
+            return (
+                f"{what} more than announced came ({known.quantity} announced)." if known else f"{what} came, a line that nobody announced."
+            )
+        case (
+            GapKind.REFUND_WITHOUT_CREDIT_NOTE
+            | GapKind.CREDIT_NOTE_WITHOUT_REFUND
+            | GapKind.CREDIT_NOTE_MISMATCH
+            | GapKind.DUPLICATE_CREDIT_NOTE
+            | GapKind.REFUND_BEFORE_RECEIPT
+            | GapKind.OVER_REFUND
+            | GapKind.UNANNOUNCED_RETURN
+            | GapKind.EXCHANGE_NOT_ORDERED
+            | GapKind.EXCHANGE_STUCK_IN_DRAFT
+            | GapKind.ORPHAN_CREDIT_NOTE
+            | GapKind.ORDER_NOT_FOUND
+            | GapKind.ORDER_NOT_INVOICED
+            | GapKind.SKU_UNMATCHED
+            | GapKind.KIT_NOT_DECOMPOSED
+            | GapKind.INSTRUCTION_FAILED
+            | GapKind.INSTRUCTION_OUTCOME_UNKNOWN
+            | GapKind.PAYOUT_MISSING
+            | GapKind.PAYOUT_MISMATCH
+            | "tolerated"
+        ):
+            raise ValueError(f"{gap.kind} is no gap of a line")
+        case _:
+            assert_never(gap.kind)
+
+
+def day(at: datetime) -> str:
+    """`2 Oct 2026`."""
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def _refunds(state: ReturnState, gap: Gap) -> str:
+    paid = [r for r in state.active_refunds() if r.currency == gap.currency and r.amount.total]
+    total = sum(r.amount.total for r in paid)
+    if len(paid) == 1:
+        return f"Refund {paid[0].refund} paid {_money(total, gap)}{_on(state, paid[0])}"
+    return f"Refunds {_list([r.refund for r in paid])} paid {_money(total, gap)} together"
+
+
+def _on(state: ReturnState, told: Refunded | CreditNoted) -> str:
+    at = state.told_at.get(told.refund if isinstance(told, Refunded) else (told.erp, told.credit_note))
+    return f" on {day(at)}" if at else ""
+
+
+def _notes(state: ReturnState, gap: Gap, *, short: bool = False) -> str:
+    notes = [n for n in state.active_notes() if n.currency == gap.currency]
+    total = sum(n.amount.total for n in notes)
+    if len(notes) == 1:
+        name = notes[0].credit_note
+        return (
+            f"credit note {name} is {_money(total, gap)}"
+            if short
+            else f"Credit note {name} credits {_money(total, gap)}{_on(state, notes[0])}"
+        )
+    names = _list([n.credit_note for n in notes])
+    return (
+        f"credit notes {names} are {_money(total, gap)} together" if short else f"Credit notes {names} credit {_money(total, gap)} together"
+    )
+
+
+def _difference(gap: Gap) -> str:
+    amount = _amount(gap)
+    sentence = f"{_money(abs(amount), gap)} {'less' if amount > 0 else 'more'}"
+    parts = [(name, part) for name, part in zip(PARTS, gap.breakdown or (), strict=False) if part]
+    words = {
+        "items": "the items",
+        "tax": "the tax",
+        "shipping": "the shipping",
+        "fees": "the fees",
+        "unexplained": "not explained by any part",
+    }
+    if len(parts) == 1:
+        return f"{sentence}, {words[parts[0][0]]}"
+    return sentence + (", of which " + _list([f"{name} {_money(part, gap)}" for name, part in parts]) if parts else "")
+
+
+def _amount(gap: Gap) -> int:
+    assert gap.amount_minor is not None
+    return gap.amount_minor
+
+
+def _money(minor: int | None, gap: Gap) -> str:
+    return f"{to_text(minor or 0, gap.currency or 'EUR')} {gap.currency}"
+
+
+def _units(units: int | None) -> str:
+    return f"{units} unit" if units == 1 else f"{units} units"
+
+
+def _is(units: int | None) -> str:
+    return "is" if units == 1 else "are"
+
+
+def _list(names: list[str]) -> str:
+    """At most three by name: a sentence, not a table."""
+    if len(names) > 3:
+        return f"{', '.join(names[:2])} and {len(names) - 2} more"
+    return " and ".join(([", ".join(names[:-1])] if len(names) > 1 else []) + names[-1:])
+
+
+def _spoken(duration: timedelta) -> str:
+    hours = int(duration.total_seconds()) // 3600
+    return f"{hours // 24} days" if hours and hours % 24 == 0 else f"{hours} hours"

@@ -1,0 +1,92 @@
+"""How a fact is kept in the log: a stable name and version, plain JSON, and the way from old shapes to today's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+from domain.facts import FACTS, Fact
+from domain.returns import Recorded
+from domain.telling import ReturnKey, Telling, write_instant
+
+# Stored names never change, whatever the classes are called.
+STORED_NAMES: dict[str, str] = {
+    "Initiated": "return.initiated",
+    "ScannedAtReturnBar": "return.scanned_at_return_bar",
+    "Received": "return.received",
+    "Inspected": "return.inspected",
+    "Refunded": "return.refunded",
+    "RefundReversed": "return.refund_reversed",
+    "CreditNoted": "return.credit_noted",
+    "CreditNoteVoided": "return.credit_note_voided",
+    "Restocked": "return.restocked",
+    "WrittenOff": "return.written_off",
+    "ExchangeOrdered": "return.exchange_ordered",
+    "Cancelled": "return.cancelled",
+    "Expired": "return.expired",
+}
+_FACT_OF: dict[str, type[Fact]] = {stored: FACTS[name] for name, stored in STORED_NAMES.items()}
+VERSION = 1
+
+# (topic, version it was stored with) → the same content one version on. Empty as long as no shape has changed.
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+UPCASTS: dict[tuple[str, int], Upcast] = {}
+
+
+class UnknownStoredShape(LookupError):
+    """The log holds an event that this version of the program cannot read; a newer one wrote it."""
+
+
+def stream_of(key: ReturnKey) -> str:
+    """`return/{merchant}/{platform}/{id}`, each part percent-encoded."""
+    return "return/" + "/".join(quote(part, safe="") for part in key)
+
+
+@lru_cache(maxsize=20_000)
+def key_of(stream: str) -> ReturnKey:
+    _, merchant, platform, return_id = stream.split("/")
+    return ReturnKey(unquote(merchant), unquote(platform), unquote(return_id))
+
+
+def to_stored(telling: Telling, content: str, digest: bytes, cause: str) -> tuple[str, bytes]:
+    """Topic and state, without the moment of recording, which the recorder puts in front: `{"recorded_at":…,` + state.
+
+    `content` is the fact's canonical JSON (`identity.content_json`), `digest` its identity's content.
+    """
+    head: dict[str, Any] = {"v": VERSION, "occurred_at": write_instant(telling.occurred_at)}
+    if telling.source_id is not None:
+        head["source_id"] = telling.source_id
+    if telling.by is not None:
+        head["by"] = telling.by
+    head["cause"] = cause
+    head["digest"] = digest.hex()
+    front = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
+    return STORED_NAMES[type(telling.fact).__name__], f'{front[1:-1]},"fact":{content}}}'.encode()
+
+
+def from_stored(key: ReturnKey, version: int, position: int, topic: str, state: dict[str, Any]) -> Recorded:
+    """The event as it is in memory. Raises UnknownStoredShape for a topic or version from the future."""
+    kind, stored_version, content = _FACT_OF.get(topic), state["v"], state["fact"]
+    if kind is None or stored_version > VERSION:
+        raise UnknownStoredShape(
+            f"event {position} is a {topic} of version {stored_version}; this program reads version {VERSION}: upgrade it"
+        )
+    while stored_version < VERSION:
+        content = UPCASTS[topic, stored_version](content)
+        stored_version += 1
+    return Recorded(
+        key,
+        version,
+        datetime.fromisoformat(state["occurred_at"]),
+        datetime.fromisoformat(state["recorded_at"]),
+        kind.model_validate(content),
+        state.get("source_id"),
+        state.get("by"),
+        state["cause"],
+        position,
+        bytes.fromhex(state["digest"]),
+    )

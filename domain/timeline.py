@@ -1,0 +1,191 @@
+"""The gaps of a return through time: from when to when each was open and with which amount, and the moves behind the books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from domain.explain import explain
+from domain.facts import CreditNoted, CreditNoteVoided, Refunded, RefundReversed
+from domain.gaps import TOLERATED, Gap, clearing_gaps, goods_gaps, money_against_goods, short_from
+from domain.moves import MoneyMove, Standing, UnitMove, money_moves, unit_moves
+from domain.policy import Policy
+from domain.returns import Recorded, ReturnState, evolve
+from domain.telling import ReturnKey
+
+Subject = tuple[str, str | None, str | None]
+_MONEY = (Refunded, RefundReversed, CreditNoted, CreditNoteVoided)
+
+
+class Segment(NamedTuple):
+    """A stretch of time in which one gap was open unchanged: `[valid_from, valid_to)`, None for still open.
+
+    `opened_at` is when the gap opened, `closed` whether it was gone at `valid_to` (rather than changed). `by_clock`: it began by time
+    passing, not by a fact. A kind of `tolerated` is no gap but a difference within the tolerance; the tie-out needs it.
+    """
+
+    kind: str
+    line: str | None
+    currency: str | None
+    sku: str | None
+    order: str | None
+    erp: str | None
+    amount_minor: int | None
+    units: int | None
+    breakdown: tuple[int, ...] | None
+    evidence: tuple[int, ...]
+    explanation: str
+    opened_at: datetime
+    valid_from: datetime
+    valid_to: datetime | None = None
+    closed: bool = False
+    by_clock: bool = False
+
+    @property
+    def identity(self) -> tuple[str, str | None, str | None, datetime]:
+        """No two segments of a return share it."""
+        return (self.kind, self.line, self.currency, self.valid_from)
+
+
+class Fold:
+    """One return, folded in order of occurrence. `advance` takes what happened at the next instant; `segments` is the whole answer.
+
+    Gaps are judged again only where an event could have changed them: goods do not care for credit notes, nor the clearing for goods.
+    """
+
+    __slots__ = ("_clearing", "_goods", "_open", "_standing", "_timer", "at", "ended", "money", "policy", "state", "units")
+
+    def __init__(self, key: ReturnKey, policy: Policy) -> None:
+        self.policy = policy
+        self.state = ReturnState(key)
+        self.at: datetime | None = None
+        self.ended: list[Segment] = []
+        self.money: list[MoneyMove] = []
+        self.units: list[UnitMove] = []
+        self._open: dict[Subject, tuple[Gap, Segment]] = {}
+        self._clearing: list[Gap] = []
+        self._goods: list[Gap] = []
+        self._standing: Standing = {}
+        self._timer: datetime | None = None
+
+    def fork(self) -> Fold:
+        """The same state, with nothing ended or moved yet: what comes next can be told apart from what came before."""
+        other = Fold(self.state.key, self.policy)
+        other.state, other.at, other._open = self.state, self.at, dict(self._open)
+        other._clearing, other._goods, other._standing, other._timer = self._clearing, self._goods, self._standing, self._timer
+        return other
+
+    def advance(self, at: datetime, events: Iterable[Recorded]) -> None:
+        """`at` must be later than every instant before it: the events of one instant are taken together."""
+        assert self.at is None or at > self.at, "a fold goes forward in time"
+        timer = self._timer
+        if timer is not None and self.at is not None and self.at < timer < at:
+            self._tick(timer)
+        money = goods = False
+        for event in events:
+            fact = event.fact
+            after = evolve(self.state, fact, at, event.version)
+            if isinstance(fact, _MONEY):
+                money = True
+                self.money += money_moves(self.state, after, fact, at)
+            else:
+                goods = True
+                moves, self._standing = unit_moves(self._standing, after, fact, at, self.policy.actions)
+                self.units += moves
+            self.state = after
+        self.at = at
+        # Without an announcement every event is evidence, and a timer may have come due just now.
+        goods = goods or self.state.initiated is None or timer == at
+        self._settle(at, money=money, goods=goods)
+
+    def live(self) -> list[Segment]:
+        """The segments that no fact has ended yet, and those that open by time passing alone, if no fact comes in between."""
+        timer = self._timer
+        if timer is None or self.at is None or timer <= self.at:
+            return [segment for _, segment in self._open.values()]
+        later = self.fork()
+        later._tick(timer)
+        return [segment for _, segment in {**later._open, **self._open}.values()]
+
+    def segments(self) -> list[Segment]:
+        return [*self.ended, *self.live()]
+
+    def count_open(self) -> int:
+        return sum(1 for gap, _ in self._open.values() if gap.kind != TOLERATED)
+
+    def _tick(self, at: datetime) -> None:
+        self._settle(at, money=False, goods=True, by_clock=True)
+
+    def _settle(self, at: datetime, *, money: bool, goods: bool, by_clock: bool = False) -> None:
+        state, policy = self.state, self.policy
+        if money:
+            self._clearing = clearing_gaps(state, policy)
+        if goods:
+            self._goods = goods_gaps(state, policy, at)
+            self._timer = short_from(state, policy)
+        wanted = {gap.subject: gap for gaps in (self._clearing, money_against_goods(state), self._goods) for gap in gaps}
+        order, erp = state.order, state.erp
+        for subject in [subject for subject in self._open if subject not in wanted]:
+            _, segment = self._open.pop(subject)
+            self.ended.append(segment._replace(valid_to=at, closed=True))
+        for subject, gap in wanted.items():
+            before = self._open.get(subject)
+            if before is None:
+                self._open[subject] = (gap, self._segment(gap, order, erp, at, at, by_clock))
+                continue
+            was, segment = before
+            if (was is gap or was == gap) and segment.order == order and segment.erp == erp:
+                continue
+            self.ended.append(segment._replace(valid_to=at))
+            self._open[subject] = (gap, self._segment(gap, order, erp, segment.opened_at, at, by_clock))
+
+    def _segment(self, gap: Gap, order: str | None, erp: str | None, opened_at: datetime, at: datetime, by_clock: bool) -> Segment:
+        known = self.state.announced.get(gap.line) if gap.line is not None else None
+        sku = known.sku if known else None
+        said = "" if gap.kind == TOLERATED else explain(gap, self.state, self.policy)
+        figures = (gap.amount_minor, gap.units, gap.breakdown, gap.evidence)
+        return Segment(gap.kind, gap.line, gap.currency, sku, order, erp, *figures, said, opened_at, at, None, False, by_clock)
+
+
+def fold(key: ReturnKey, events: Sequence[Recorded], policy: Policy, until: datetime | None = None) -> Fold:
+    """All events of a return, in any order, each recorded once; those after `until` are left out."""
+    folded = Fold(key, policy)
+    onward(folded, [event for event in events if until is None or event.occurred_at <= until])
+    return folded
+
+
+def onward(folded: Fold, events: Iterable[Recorded]) -> None:
+    """Fold events in, in order of occurrence; all of them must be later than what was folded before."""
+    ordered = sorted(events, key=Recorded.in_order_of_occurrence)
+    for at, together in groupby(ordered, key=lambda event: event.occurred_at):
+        folded.advance(at, together)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What new knowledge does to the segments known before: some end, some turn out to have been wrong, some are new."""
+
+    ended: list[Segment]
+    withdrawn: list[Segment]
+    added: list[Segment]
+
+
+def changed(before: Iterable[Segment], after: Iterable[Segment]) -> Change:
+    """`ended` holds the segments as they are now, `withdrawn` as they were known."""
+    known = {segment.identity: segment for segment in before}
+    change = Change([], [], [])
+    for segment in after:
+        was = known.pop(segment.identity, None)
+        if was is None:
+            change.added.append(segment)
+        elif was != segment:
+            if was.valid_to is None and was == segment._replace(valid_to=None, closed=False):
+                change.ended.append(segment)
+            else:
+                change.withdrawn.append(was)
+                change.added.append(segment)
+    change.withdrawn.extend(known.values())
+    return change
