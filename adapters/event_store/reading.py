@@ -1,0 +1,81 @@
+"""What the log is read with: one return's events, many returns' events, the events after a position."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from psycopg import Cursor
+
+from adapters.event_store.errors import UnreadableEvent
+from domain.returns import Recorded
+from domain.stored import from_stored, key_of
+
+_COLUMNS = "originator_id, originator_version, notification_id, topic, state"
+
+
+def read_streams(cursor: Cursor[Any], streams: Sequence[str]) -> dict[str, list[Recorded]]:
+    """Each stream's events by version; a stream that nobody wrote to has none."""
+    events: dict[str, list[Recorded]] = {stream: [] for stream in streams}
+    # LATERAL holds the planner to the primary key, however many streams are asked for at once.
+    cursor.execute(
+        f"""
+        SELECT {_COLUMNS} FROM unnest(%b::text[]) AS asked (stream)
+        CROSS JOIN LATERAL (SELECT * FROM stored_events WHERE originator_id = asked.stream ORDER BY originator_version) AS told
+        ORDER BY originator_version
+        """,  # noqa: S608 - a constant
+        [list(events)],
+        binary=True,
+    )
+    for row in cursor:
+        events[row[0]].append(_read(*row))
+    return events
+
+
+def read_after(cursor: Cursor[Any], after: int, limit: int, max_bytes: int) -> list[Recorded]:
+    """At most `limit` events behind the position `after`, and no more than `max_bytes` of state, but always one if there is one."""
+    cursor.execute(
+        f"""
+        SELECT {_COLUMNS} FROM (
+            SELECT *, sum(octet_length(state)) OVER (ORDER BY notification_id) - octet_length(state) AS bytes_before
+            FROM (SELECT * FROM stored_events WHERE notification_id > %b ORDER BY notification_id LIMIT %b) AS next_ones
+        ) AS counted
+        WHERE bytes_before < %b ORDER BY notification_id
+        """,  # noqa: S608 - a constant
+        [after, limit, max_bytes],
+        binary=True,
+    )
+    return [_read(*row) for row in cursor]
+
+
+def read_positions(cursor: Cursor[Any], positions: Sequence[int]) -> dict[int, Recorded]:
+    cursor.execute(f"SELECT {_COLUMNS} FROM stored_events WHERE notification_id = ANY(%b)", [list(positions)], binary=True)  # noqa: S608 - a constant
+    return {row[2]: _read(*row) for row in cursor}
+
+
+def read_head(cursor: Cursor[Any]) -> int:
+    """The last position; 0 when the log is empty."""
+    cursor.execute("SELECT coalesce(max(notification_id), 0) FROM stored_events", binary=True)
+    return int(cursor.fetchone()[0])  # type: ignore[index]
+
+
+def read_versions(cursor: Cursor[Any], streams: Sequence[str]) -> dict[str, int]:
+    """The last version of each stream that has any."""
+    cursor.execute(
+        """
+        SELECT stream, version FROM unnest(%b::text[]) AS asked (stream)
+        CROSS JOIN LATERAL (
+            SELECT originator_version AS version FROM stored_events
+            WHERE originator_id = asked.stream ORDER BY originator_version DESC LIMIT 1
+        ) AS told
+        """,
+        [list(streams)],
+        binary=True,
+    )
+    return dict(cursor.fetchall())
+
+
+def _read(stream: str, version: int, position: int, topic: str, state: bytes) -> Recorded:
+    try:
+        return from_stored(key_of(stream), version, position, topic, orjson.loads(state))
+    except (ValueError, LookupError, TypeError) as unreadable:  # tampered with, or written by a newer program
+        raise UnreadableEvent(position, stream, unreadable) from unreadable
