@@ -1,0 +1,200 @@
+"""Folds the log into the read models, batch by batch: resumable, and one broken return never stops the others."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from adapters.bulk import without_collections
+from adapters.event_store import Ledger
+from domain.policy import Policy
+from domain.returns import Recorded
+from domain.stored import stream_of
+from domain.telling import ReturnKey
+from domain.timeline import Fold
+from projections.folding import learn
+from projections.writing import Batch
+
+# A batch is what one transaction takes in. Larger ones save round trips, smaller ones keep memory flat and readers fresh.
+BATCH_EVENTS = 2_000
+BATCH_BYTES = 4_000_000
+# So many returns are kept folded in memory; the others are folded again from the log when they move.
+RETURNS_IN_MEMORY = 15_000
+
+PolicyOf = Callable[[ReturnKey], Policy]
+
+
+@dataclass(slots=True)
+class _Known:
+    return_no: int
+    recorded_ats: list[datetime]
+    fold: Fold
+
+
+class Projector:
+    """One reader of the log. Several may run: the row of the position is the lock.
+
+    Who finds the position moved, or the read models to be others (rebuilt ones have another generation), forgets what it remembers.
+    """
+
+    def __init__(self, ledger: Ledger, conn: Connection[Any], policy_of: PolicyOf, *, returns_in_memory: int = RETURNS_IN_MEMORY) -> None:
+        self._ledger = ledger
+        self._conn = conn
+        self._policy_of = policy_of
+        self._most = returns_in_memory
+        self._known: OrderedDict[ReturnKey, _Known] = OrderedDict()
+        self._at: tuple[int, UUID] | None = None
+        # Read already, and left for the next batch.
+        self._ahead: list[Recorded] = []
+        self._next_return_no = 0
+
+    def catch_up(self, until: int | None = None, progress: Callable[[int], None] | None = None) -> int:
+        """Fold everything up to `until` (or the head of the log) in; gives the position reached: less, where the log ends before."""
+        goal = self._ledger.head() if until is None else until
+        position = self.position()
+        while position < goal:
+            before, position = position, self.step(until)
+            if position == before:
+                break
+            if progress is not None:
+                progress(position)
+        return position
+
+    def position(self) -> int:
+        with self._conn.transaction():
+            found = self._conn.execute("SELECT position FROM projection_position").fetchone()
+        assert found is not None, "the read models have not been made"
+        return int(found[0])
+
+    def step(self, until: int | None = None) -> int:
+        """One batch in one transaction, up to `until` at most, which must be a position at which a transaction of the log ended.
+
+        Gives the position after it, which is the one before it where the log has nothing new.
+        """
+        try:
+            with without_collections(), self._conn.transaction():
+                return self._step(until)
+        except BaseException:
+            # What is remembered may be ahead of what was written.
+            self._forget()
+            raise
+
+    def _step(self, until: int | None) -> int:
+        # Losing the last moments in a crash is no loss: they are folded again from the log.
+        self._conn.execute("SET LOCAL synchronous_commit = off")
+        found = self._conn.execute("SELECT position, generation FROM projection_position FOR UPDATE").fetchone()
+        assert found is not None, "the read models have not been made"
+        position, generation = int(found[0]), found[1]
+        if self._at != (position, generation):
+            self._forget()
+            highest = self._conn.execute("SELECT coalesce(max(return_no), 0) FROM returns").fetchone()
+            assert highest is not None
+            self._next_return_no = int(highest[0]) + 1
+            self._at = (position, generation)
+        events = self._next(position, until)
+        if not events:
+            return position
+        batch = Batch()
+        self._fold(events, batch)
+        batch.write(self._conn)
+        last = events[-1].position
+        self._conn.execute("UPDATE projection_position SET position = %s, folded_at = now()", (last,))
+        self._at = (last, generation)
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+        return last
+
+    def _next(self, position: int, until: int | None) -> list[Recorded]:
+        """The next events. Those recorded at one moment are never parted: so any cut of the log into batches teaches the same lessons."""
+        events = [event for event in self._ahead if event.position > position]
+        if not events or events[0].position != position + 1:
+            events = []
+        self._ahead = []
+        head = until
+        while True:
+            last = events[-1].position if events else position
+            if head is None and len(events) < BATCH_EVENTS:
+                head = self._ledger.head()
+            if head is not None and last >= head:
+                return [event for event in events if event.position <= head]
+            if len(events) >= BATCH_EVENTS and events[-1].recorded_at != events[0].recorded_at:
+                moment = events[-1].recorded_at
+                whole = [event for event in events if event.recorded_at != moment]
+                self._ahead = events[len(whole) :]
+                return whole
+            more = self._ledger.notifications(last, BATCH_EVENTS, BATCH_BYTES)
+            if not more:
+                return events
+            events += more
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._ahead = []
+        self._at = None
+
+    def _fold(self, events: Sequence[Recorded], batch: Batch) -> None:
+        together: dict[ReturnKey, list[Recorded]] = {}
+        for event in events:
+            together.setdefault(event.key, []).append(event)
+        unknown = [key for key, told in together.items() if key not in self._known and told[0].version > 1]
+        numbers, broken = self._numbers(unknown), self._set_aside(list(together))
+        histories = self._histories([key for key, told in together.items() if self._needs_history(key, told)])
+        for key, told in together.items():
+            if key in broken:
+                continue
+            try:
+                self._learn(key, told, histories.get(key, ()), numbers.get(key), batch)
+            except Exception as failure:  # whatever a return's facts do to the fold, the other returns go on
+                self._known.pop(key, None)
+                batch.set_aside(key, told[0].position, f"{type(failure).__name__}: {failure}")
+
+    def _learn(self, key: ReturnKey, told: Sequence[Recorded], history: Sequence[Recorded], return_no: int | None, batch: Batch) -> None:
+        known = self._known.get(key)
+        before = [event for event in history if event.version < told[0].version]
+        start = known.fold if known is not None else None if before else Fold(key, self._policy_of(key))
+        if known is not None:
+            return_no = known.return_no
+        elif return_no is None:
+            return_no = self._next_return_no
+            self._next_return_no += 1
+        folded, lessons = learn(start, key, self._policy_of(key), told, lambda: before)
+        recorded_ats = known.recorded_ats if known is not None else [event.recorded_at for event in before]
+        recorded_ats = [*recorded_ats, *(event.recorded_at for event in told)]
+        batch.take(key, return_no, folded, lessons, recorded_ats)
+        self._known[key] = _Known(return_no, recorded_ats, folded)
+        self._known.move_to_end(key)
+
+    def _needs_history(self, key: ReturnKey, told: Sequence[Recorded]) -> bool:
+        if told[0].version == 1:
+            return False
+        known = self._known.get(key)
+        # A fact from the past makes the whole return be folded again; known.fold.at is None only for a return without facts.
+        return known is None or known.fold.at is None or min(event.occurred_at for event in told) <= known.fold.at
+
+    def _histories(self, keys: list[ReturnKey]) -> dict[ReturnKey, list[Recorded]]:
+        if not keys:
+            return {}
+        found = self._ledger.events_of([stream_of(key) for key in keys])
+        return {key: found.get(stream_of(key), []) for key in keys}
+
+    def _numbers(self, keys: list[ReturnKey]) -> dict[ReturnKey, int]:
+        if not keys:
+            return {}
+        rows = self._conn.execute(_NUMBERS, [list(column) for column in zip(*keys, strict=True)])
+        return {ReturnKey(*row[:3]): row[3] for row in rows}
+
+    def _set_aside(self, keys: list[ReturnKey]) -> set[ReturnKey]:
+        rows = self._conn.execute("SELECT merchant, platform, return_id FROM set_aside").fetchall()
+        return {ReturnKey(*row) for row in rows} & set(keys)
+
+
+_NUMBERS = """
+    SELECT r.merchant, r.platform, r.return_id, r.return_no
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS k (merchant, platform, return_id)
+    JOIN returns r ON r.return_id = k.return_id AND r.platform = k.platform AND r.merchant = k.merchant"""

@@ -1,0 +1,1 @@
+"""The ways in: settings, the composition root, HTTP, the console and the command line."""

@@ -1,0 +1,198 @@
+"""What the operator set: `returns-ledger.toml`, the environment, and defaults. Anything unknown is refused with its key."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from domain.policy import Duration, Policy
+
+PREFIX = "RETURNS_LEDGER_"
+FILE_NAME = "returns-ledger.toml"
+DEMO_HOUSE = "demo"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names the key and says what to do."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _read_secret(given: object) -> object:
+    """A secret is text, or `{ env = "NAME" }`, or `{ file = "PATH" }`."""
+    if not isinstance(given, dict):
+        return given
+    match given:
+        case {"env": str(name), **rest} if not rest:
+            if name not in os.environ:
+                raise ValueError(f"the environment variable {name} is not set")
+            return os.environ[name]
+        case {"file": str(path), **rest} if not rest:
+            try:
+                return Path(path).read_text().strip()
+            except OSError as failure:
+                raise ValueError(f"the file {path} cannot be read: {failure.strerror}") from None
+    raise ValueError('a secret is text, { env = "NAME" } or { file = "PATH" }')
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
+Poll = Annotated[Duration | Literal["off"], Field(union_mode="left_to_right")]
+
+
+class Database(_Table):
+    url: Secret | None = None
+
+
+class Posting(_Table):
+    """Batched posting: at these times of day in this time zone."""
+
+    at: tuple[str, ...]
+    timezone: str = "UTC"
+
+
+class ConnectionPolicy(Policy):
+    """The policy of a connection, and when its credit notes are posted."""
+
+    credit_note_posting: Literal["immediate"] | Posting = "immediate"
+
+
+class Connection(_Table):
+    """A returns platform's account of one merchant."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+    merchant: Annotated[str, Field(min_length=1, max_length=120)]
+    platform: Literal["happy_returns", "returngo", "reveni", "shopify"]
+    base_url: str | None = None
+    webhook_secret: Secret | None = None
+    credentials: dict[str, Secret] = Field(default_factory=dict)
+    poll: Poll = Field(default="5m", validate_default=True)
+    erp: str | None = None
+    refunds_from: str | None = None
+    policy: ConnectionPolicy = Field(default_factory=ConnectionPolicy)
+
+
+class Erp(_Table):
+    """An ERP's account."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+    kind: Literal["cin7_core", "linnworks", "patchworks", "tryton"]
+    base_url: str | None = None
+    credentials: dict[str, Secret] = Field(default_factory=dict)
+    poll: Poll = Field(default="10m", validate_default=True)
+    rate: Annotated[str, Field(pattern=r"^\d{1,6}/(s|min|h|d)$")] | None = None
+    accounts: dict[str, str] = Field(default_factory=dict)
+
+
+class Settings(_Table):
+    """Everything that can be set. Scalars come from the environment too: RETURNS_LEDGER_DATA_DIR, _SCHEMA, _HOST, _PORT."""
+
+    data_dir: Path = Path("data")
+    # `_schema` would be the natural name; pydantic keeps that one for itself.
+    schema_name: Annotated[str, Field(alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,40}$")] = "returns_ledger"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    database: Database = Database()
+    connections: tuple[Connection, ...] = ()
+    erps: tuple[Erp, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> Settings:
+        names = [connection.name for connection in self.connections]
+        erps = [erp.name for erp in self.erps]
+        for kind, given in (("connections", names), ("erps", erps)):
+            twice = {name for name in given if given.count(name) > 1}
+            if twice:
+                raise ValueError(f"{kind}: the name {sorted(twice)[0]!r} stands twice")
+        writers: set[tuple[str, str]] = set()
+        for connection in self.connections:
+            if connection.erp is not None and connection.erp not in erps:
+                raise ValueError(f"connections.{connection.name}.erp: there is no [[erps]] with the name {connection.erp!r}")
+            if connection.refunds_from is not None and connection.refunds_from not in names:
+                raise ValueError(
+                    f"connections.{connection.name}.refunds_from: there is no [[connections]] with the name {connection.refunds_from!r}"
+                )
+            of = (connection.merchant, connection.platform)
+            if connection.erp is not None and of in writers:
+                raise ValueError(
+                    f"connections.{connection.name}.erp: another connection of {of[0]} on {of[1]} has an ERP already; only one may post"
+                )
+            if connection.erp is not None:
+                writers.add(of)
+        return self
+
+    @property
+    def database_url(self) -> str | None:
+        return self.database.url.get_secret_value() if self.database.url else None
+
+    def schema_of(self, house: str | None) -> str:
+        """The schema a house lives in: `demo` has one of its own beside the real one."""
+        return f"{self.schema_name}_{house}" if house else self.schema_name
+
+    def policies(self) -> dict[tuple[str, str], Policy]:
+        """Per merchant and platform; the connection that posts goes before one that only watches."""
+        ranked = sorted(self.connections, key=lambda connection: connection.erp is not None)
+        return {(c.merchant, c.platform): Policy.model_validate(c.policy.model_dump(include=set(Policy.model_fields))) for c in ranked}
+
+
+def load_settings(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """`--config`, or RETURNS_LEDGER_CONFIG, or `returns-ledger.toml` in the working directory, or nothing. The environment goes before it.
+
+    Raises SettingsError with the key.
+    """
+    environ = os.environ if environ is None else environ
+    named = config or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else None)
+    path = named or Path(FILE_NAME)
+    given: dict[str, Any] = {}
+    if named is not None or path.exists():
+        try:
+            given = tomllib.loads(path.read_text())
+        except OSError as failure:
+            raise SettingsError(f"{path}: cannot be read ({failure.strerror})") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
+            raise SettingsError(f"{path}: is not valid TOML: {failure}") from None
+    for key in ("data_dir", "schema", "host", "port"):
+        value = environ.get(PREFIX + key.upper())
+        if value:
+            given[key] = int(value) if key == "port" and value.isdigit() else value
+    url = _secret_of(environ, "DATABASE_URL") or _secret_of(environ, f"{PREFIX}DATABASE_URL")
+    if url:
+        given["database"] = {"url": url}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        key = ".".join(_part(given, first["loc"], depth) for depth in range(len(first["loc"]))) or "settings"
+        reason = (
+            "is not a setting; check the spelling" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        )
+        raise SettingsError(f"{path if path.exists() else 'environment'}: {key}: {reason}") from None
+
+
+def _part(given: object, location: tuple[int | str, ...], depth: int) -> str:
+    """Entries of a list are named by their name, where they have one."""
+    part = location[depth]
+    if not isinstance(part, int):
+        return part
+    try:
+        for step in location[: depth + 1]:
+            given = given[step]  # type: ignore[index]
+        return str(given["name"])  # type: ignore[index]
+    except (KeyError, IndexError, TypeError):
+        return str(part)
+
+
+def _secret_of(environ: Mapping[str, str], name: str) -> str | None:
+    path = environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text().strip()
+        except OSError as failure:
+            raise SettingsError(f"{name}_FILE: {path} cannot be read ({failure.strerror})") from None
+    return environ.get(name) or None

@@ -1,0 +1,50 @@
+"""What runs beside the web server: the projector that keeps the read models fresh, and the demo's feed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import psycopg
+
+from adapters.demo.feed import Feed, count_live
+from adapters.event_store import LedgerError
+from api.bootstrap import House, clock
+
+log = logging.getLogger("returns_ledger")
+
+WAIT_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+def project(house: House, stop: threading.Event) -> None:
+    """Fold in what is recorded, as it is recorded, until `stop`. A database that goes away is waited for."""
+    pause = 1.0
+    while not stop.is_set():
+        try:
+            with house.connection() as conn:
+                projector = house.projector(conn)
+                while not stop.is_set():
+                    position = projector.catch_up()
+                    house.ledger.wait(position, WAIT_SECONDS)
+                    pause = 1.0
+        except (psycopg.Error, LedgerError) as failure:
+            log.warning("projections: %s; trying again in %.0f s", str(failure).strip(), pause)
+            stop.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def feed(house: House, stop: threading.Event) -> None:
+    """Play the demo into its house until `stop`."""
+    with house.connection() as conn:
+        house.projector(conn).catch_up()
+        player = Feed(house.ledger, clock, count_live(conn))
+    told = player.begin()
+    if told:
+        log.info("demo: told a month of returns, %d facts", told)
+    while not stop.is_set():
+        try:
+            stop.wait(player.tick())
+        except (psycopg.Error, LedgerError) as failure:
+            log.warning("demo: %s", str(failure).strip())
+            stop.wait(1.0)

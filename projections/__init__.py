@@ -1,0 +1,1 @@
+"""The answers: read models in PostgreSQL, derived from the log and rebuilt at will."""

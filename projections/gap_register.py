@@ -1,0 +1,183 @@
+"""The gap register, asked: which gaps are open, closed or overdue, page by page, at any moment in both times."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from domain.gaps import PARTS, TOLERATED
+from domain.money import to_text
+from domain.telling import write_instant
+from projections.moments import Moment, holds
+
+# What a list can be sorted by; a minus in front turns it round. The number of the row breaks ties, so that pages never overlap.
+SORTS: Final = {
+    "due_at": ("due_at", "timestamptz"),
+    "opened_at": ("opened_at", "timestamptz"),
+    "amount": ("coalesce(amount_minor, 0)", "bigint"),
+    "kind": ("kind", "text"),
+    "merchant": ("merchant", "text"),
+    "return": ("return_id", "text"),
+}
+_MOST_ROWS_A_READ = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class GapFilter:
+    """Which gaps. Several values of one field are alternatives; None asks nothing."""
+
+    kinds: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    merchants: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    currencies: tuple[str, ...] = ()
+    return_id: str | None = None
+    return_nos: tuple[int, ...] | None = None
+    overdue: bool = False
+    status: str = "open"
+
+    def condition(self, moment: Moment) -> tuple[str, dict[str, Any]]:
+        """SQL on `gaps` and its parameters."""
+        where = [holds(moment, self.status), f"kind <> '{TOLERATED}'"]
+        parameters: dict[str, Any] = moment.parameters()
+        for column, values in (
+            ("kind", self.kinds),
+            ("owner", self.owners),
+            ("merchant", self.merchants),
+            ("platform", self.platforms),
+            ("currency", self.currencies),
+        ):
+            if len(values) == 1:
+                # One value as an equation lets an index in order of due_at be read from its beginning.
+                where.append(f"{column} = %({column})s")
+                parameters[column] = values[0]
+            elif values:
+                where.append(f"{column} = ANY(%({column})s)")
+                parameters[column] = list(values)
+        if self.return_nos is not None:
+            where.append("return_no = ANY(%(return_nos)s)")
+            parameters["return_nos"] = list(self.return_nos)
+        if self.overdue:
+            where.append("due_at < (CASE WHEN valid_to <= %(clock)s THEN valid_to ELSE %(clock)s END)")
+        return " AND ".join(where), parameters
+
+
+@dataclass(frozen=True, slots=True)
+class GapPage:
+    """Rows as contract.md names them, and where the next page begins: the last row's sort value (as text) and number."""
+
+    items: list[dict[str, Any]]
+    after: tuple[str, int] | None
+
+
+def gap_page(
+    conn: Connection[Any], asked: GapFilter, moment: Moment, *, sort: str = "due_at", limit: int = 100, after: tuple[str, int] | None = None
+) -> GapPage:
+    """One page. Raises ValueError for an unknown sort."""
+    descending, name = sort.startswith("-"), sort.removeprefix("-")
+    if name not in SORTS:
+        raise ValueError(f"sort must be one of {', '.join(SORTS)} (a minus in front turns it round), not {sort!r}")
+    column, kind = SORTS[name]
+    where, parameters = asked.condition(moment)
+    if after is not None:
+        where += f" AND ({column}, gap_no) {'<' if descending else '>'} (%(after)s::{kind}, %(after_no)s)"
+        parameters |= {"after": after[0], "after_no": after[1]}
+    order = " DESC" if descending else ""
+    statement = (
+        f"SELECT {_COLUMNS}, ({column})::text AS sort_value FROM gaps WHERE {where} ORDER BY {column}{order}, gap_no{order} LIMIT %(limit)s"  # noqa: S608
+    )
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(statement, parameters | {"limit": limit + 1}).fetchall()
+    more = len(found) > limit
+    rows = found[:limit]
+    last = rows[-1] if rows else None
+    _number_evidence(conn, rows, moment)
+    return GapPage([_row(row, moment) for row in rows], (last["sort_value"], last["gap_no"]) if more and last else None)
+
+
+def all_gaps(
+    conn: Connection[Any], asked: GapFilter, moment: Moment, *, sort: str = "due_at", limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every row, read page by page so that memory stays flat."""
+    after: tuple[str, int] | None = None
+    left = limit
+    while left is None or left > 0:
+        page = gap_page(
+            conn, asked, moment, sort=sort, limit=min(_MOST_ROWS_A_READ, left) if left is not None else _MOST_ROWS_A_READ, after=after
+        )
+        yield from page.items
+        if page.after is None:
+            return
+        after = page.after
+        left = left - len(page.items) if left is not None else None
+
+
+def _number_evidence(conn: Connection[Any], rows: list[dict[str, Any]], moment: Moment) -> None:
+    """The register keeps evidence by the order of recording, which late facts don't change; the history counts by occurrence."""
+    wanted = list({row["return_no"] for row in rows})
+    numbers: dict[int, dict[int, int]] = {}
+    rows_of = conn.execute("SELECT return_no, sequence, recorded_ats FROM returns WHERE return_no = ANY(%s)", [wanted])
+    for return_no, sequence, recorded_ats in rows_of:
+        known = len(recorded_ats) if moment.known_at is None else bisect_right(recorded_ats, moment.known_at)
+        numbers[return_no] = {version: number for number, version in enumerate((v for v in sequence if v <= known), start=1)}
+    for row in rows:
+        counted = numbers.get(row["return_no"], {})
+        row["evidence"] = sorted(counted[version] for version in row["evidence"] if version in counted)
+
+
+def count_gaps(conn: Connection[Any], asked: GapFilter, moment: Moment) -> int:
+    where, parameters = asked.condition(moment)
+    found = conn.execute(f"SELECT count(*) FROM gaps WHERE {where}", parameters).fetchone()  # noqa: S608
+    assert found is not None
+    return int(found[0])
+
+
+def gaps_of_return(conn: Connection[Any], return_no: int, moment: Moment, status: str = "all") -> list[dict[str, Any]]:
+    return list(all_gaps(conn, replace(GapFilter(), return_nos=(return_no,), status=status), moment, sort="opened_at"))
+
+
+_COLUMNS = """gap_no, return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner,
+    breakdown, evidence, explanation, opened_at, due_at, closed,
+    nullif(valid_to, 'infinity') AS valid_to, nullif(end_known_from, 'infinity') AS end_known_from"""
+
+
+def _row(found: dict[str, Any], moment: Moment) -> dict[str, Any]:
+    currency = found["currency"]
+    closed_at = found["valid_to"] if found["closed"] and _is_past(found, moment) else None
+    return {
+        "kind": found["kind"],
+        "return": found["return_id"],
+        "merchant": found["merchant"],
+        "platform": found["platform"],
+        "erp": found["erp"],
+        "order": found["order_ref"],
+        "line": found["line"],
+        "sku": found["sku"],
+        "currency": currency,
+        "amount": None if found["amount_minor"] is None or currency is None else to_text(found["amount_minor"], currency),
+        "units": found["units"],
+        "owner": found["owner"],
+        "assigned_to": None,
+        "opened_at": write_instant(found["opened_at"]),
+        "due_at": write_instant(found["due_at"]),
+        "overdue": found["due_at"] < (closed_at or moment.clock),
+        "closed_at": write_instant(closed_at) if closed_at else None,
+        "breakdown": None
+        if found["breakdown"] is None
+        else {part: to_text(minor, currency) for part, minor in zip(PARTS, found["breakdown"], strict=True)},
+        "explanation": found["explanation"],
+        "evidence": found["evidence"],
+    }
+
+
+def _is_past(found: dict[str, Any], moment: Moment) -> bool:
+    ended: datetime | None = found["valid_to"]
+    if ended is None or (moment.as_of is not None and ended > moment.as_of):
+        return False
+    return moment.known_at is None or found["end_known_from"] is None or found["end_known_from"] <= moment.known_at

@@ -1,0 +1,49 @@
+"""From which moment the register is looked at: what had happened by `as_of`, as it was known at `known_at`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+STATUSES = ("open", "closed", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Both instants are inclusive. Without `as_of` everything recorded counts, and clocks (received short, overdue, age) stand at `now`."""
+
+    now: datetime
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+
+    @property
+    def clock(self) -> datetime:
+        return self.as_of or self.now
+
+    def parameters(self) -> dict[str, Any]:
+        return {"t": self.as_of, "k": self.known_at, "clock": self.clock}
+
+
+def holds(moment: Moment, status: str = "open") -> str:
+    """The SQL condition on `gaps` under which a row is part of the answer; its parameters are `Moment.parameters`."""
+    known = "known_to = 'infinity'" if moment.known_at is None else "known_from <= %(k)s AND known_to > %(k)s"
+    unended = "valid_to = 'infinity'" if moment.as_of is None else "valid_to > %(t)s"
+    if moment.known_at is not None:
+        unended = f"({unended} OR end_known_from > %(k)s)"
+    begun = "(NOT by_clock OR valid_from <= %(clock)s)" if moment.as_of is None else "valid_from <= %(t)s"
+    is_open = f"{unended} AND {begun}"
+    over = "closed" if moment.as_of is None else "closed AND valid_to <= %(t)s"
+    if moment.as_of is None:
+        over += " AND valid_to < 'infinity'"
+    if moment.known_at is not None:
+        over += " AND end_known_from <= %(k)s"
+    match status:
+        case "open":
+            return f"{known} AND {is_open}"
+        case "closed":
+            return f"{known} AND {over}"
+        case "all":
+            return f"{known} AND (({is_open}) OR ({over}))"
+        case _:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")

@@ -1,0 +1,24 @@
+"""One moment's view of all read models together, for answers that are put together from several queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import Connection
+
+_TABLES = "projection_position, returns, gaps, money_moves, unit_moves, money_balances, unit_balances, set_aside"
+
+
+@contextmanager
+def snapshot(conn: Connection[Any]) -> Iterator[None]:
+    """Every query in the block sees the same state. `conn` must not be in a transaction yet.
+
+    The tables are locked (against being dropped, not against writing) before the first look at them: to a look from before a rebuild
+    was swapped in, the new tables would be empty.
+    """
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        conn.execute(f"LOCK TABLE {_TABLES} IN ACCESS SHARE MODE")
+        yield
