@@ -126,9 +126,12 @@ def write_telling(telling: Telling) -> dict[str, Any]:
 
 def _rejection(invalid: ValidationError, kind: type[Fact]) -> Rejected:
     errors = invalid.errors(include_url=False, include_context=True)
+    # A list whose only entry is wrong counts as too short as well: that says nothing more.
+    errors = [error for error in errors if error["type"] != "too_short"] or errors
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Rejected(_path(first["loc"]), _reason(first, kind) + more)
+    field = "lines" if first["type"] == "lines" else _path(first["loc"])
+    return Rejected(field, _reason(first, kind) + more)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,200 @@
+"""The command that runs the whole house: one process that watches over the database, the web server, the worker and the demo's feed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.postgres.embedded import open_database
+from api.bootstrap import House, open_house
+from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
+from api.settings import DEMO_HOUSE, Settings, load_settings
+
+PARTS = ("web", "worker", "feed")
+STOP_SECONDS = 4.0
+# A part that dies is started again; one that keeps dying ends the house, so that whoever watches it hears of it.
+MOST_STARTS, WITHIN_SECONDS = 5, 60.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def run(
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo/--no-demo", help="The demo house with its feed; the default as long as no connection is configured."),
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535)] = None,
+    only: Annotated[str | None, typer.Option("--only", help=f"One part alone: {', '.join(PARTS)}.")] = None,
+    house: HouseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run the house: database, API and console, projections. Ctrl-C stops all of it."""
+    settings = load_settings(config)
+    if only is not None and only not in PARTS:
+        raise typer.BadParameter(f"{only!r}: choose from {', '.join(PARTS)}", param_hint="--only")
+    chosen = checked_house(house)
+    demo_wanted = demo if demo is not None else chosen == DEMO_HOUSE or (chosen is None and not settings.connections)
+    if demo_wanted:
+        chosen = DEMO_HOUSE
+    host, port = host or settings.host, settings.port if port is None else port
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # What httpx or psycopg say at INFO is of no use to whoever runs the house.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if only is None:
+        _Supervisor(settings, chosen, demo_wanted, host, port, config).run()
+    else:
+        _run_part(only, settings, chosen, demo_wanted, host, port)
+
+
+def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host: str, port: int) -> None:
+    from api.worker import feed, project  # the web server's process has no use for it
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    _end_with_parent(stop)
+    with open_house(settings, house, pool_size=16 if part == "web" else 4) as opened:
+        if part == "web":
+            _serve(opened, demo, host, port, stop)
+        elif part == "worker":
+            project(opened, stop)
+        else:
+            feed(opened, stop)
+
+
+def _serve(opened: House, demo: bool, host: str, port: int, stop: threading.Event) -> None:
+    import uvicorn
+
+    from api.http.app import make_app
+
+    keys_needed = not (demo and host in LOOPBACK)
+    app = make_app(opened, demo=demo, keys_needed=keys_needed)
+    settings = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
+    )
+    server = uvicorn.Server(settings)
+
+    def leave() -> None:
+        stop.wait()
+        server.should_exit = True
+
+    threading.Thread(target=leave, daemon=True).start()
+    server.run()
+    stop.set()
+
+
+def _end_with_parent(stop: threading.Event) -> None:
+    """A part that lost its house (kill -9) ends by itself: nothing is left behind on the port or the database."""
+    if os.environ.get("RETURNS_LEDGER_PART_OF") != str(os.getppid()):
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            if os.getppid() != parent:
+                stop.set()
+                time.sleep(STOP_SECONDS)
+                os._exit(FAILED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    starts: list[float] = field(default_factory=list)
+
+
+class _Supervisor:
+    """Starts the parts, starts again what dies, and stops all of it within a few seconds."""
+
+    def __init__(self, settings: Settings, house: str | None, demo: bool, host: str, port: int, config: Path | None) -> None:
+        self._settings, self._house, self._demo, self._host, self._port, self._config = settings, house, demo, host, port, config
+        self._parts = [_Part("worker"), _Part("web"), *([_Part("feed")] if demo else [])]
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        self._port = _free(self._host, self._port)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, lambda *_: self._stop.set())
+        with open_database(self._settings.data_dir, self._settings.database_url):
+            # Made once, here, before the parts would race to it.
+            with open_house(self._settings, self._house):
+                pass
+            try:
+                for part in self._parts:
+                    self._start(part)
+                threading.Thread(target=self._announce, daemon=True).start()
+                self._watch()
+            finally:
+                self._end()
+
+    def _start(self, part: _Part) -> None:
+        now = time.monotonic()
+        part.starts = [at for at in part.starts if now - at < WITHIN_SECONDS] + [now]
+        if len(part.starts) > MOST_STARTS:
+            fail(f"the {part.name} ended {MOST_STARTS} times within {WITHIN_SECONDS:.0f} s; see its messages above")
+        command = [sys.executable, "-m", "api.cli.main", "run", "--only", part.name, "--host", self._host, "--port", str(self._port)]
+        command += ["--demo" if self._demo else "--no-demo"]
+        command += ["--house", self._house] if self._house else []
+        command += ["--config", str(self._config)] if self._config else []
+        part.process = subprocess.Popen(command, env=os.environ | {"RETURNS_LEDGER_PART_OF": str(os.getpid())}, stdin=subprocess.DEVNULL)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.2):
+            for part in self._parts:
+                if part.process is not None and part.process.poll() is not None and not self._stop.is_set():
+                    talk(f"{part.name} ended with {part.process.returncode}; starting it again")
+                    self._stop.wait(min(2.0, 0.2 * 2 ** len(part.starts)))
+                    self._start(part)
+
+    def _end(self) -> None:
+        running = [part.process for part in self._parts if part.process is not None and part.process.poll() is None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _announce(self) -> None:
+        """Say where the console is once it answers: before that the address is of no use."""
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        while not self._stop.wait(0.1):
+            try:
+                with socket.create_connection((self._host if self._host != "0.0.0.0" else "127.0.0.1", self._port), timeout=1):  # noqa: S104 (compared, not bound)
+                    break
+            except OSError:
+                continue
+        if not self._stop.is_set():
+            what = "Returns Ledger, demo house" if self._demo else "Returns Ledger"
+            talk(f"{what}: http://{shown}:{self._port} (Ctrl-C stops it)")
+
+
+def _free(host: str, port: int) -> int:
+    """The port, found free; 0 picks one. Says plainly who is in the way if it is not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as taken:
+            fail(f"cannot listen on {host}:{port}: {taken.strerror}. Is another house running? Choose another with --port.")
+        return int(trial.getsockname()[1])
