@@ -29,16 +29,17 @@ def import_files(
     _check_kind(kind)
     if kind.startswith("shopify-") and merchant is None:
         raise typer.BadParameter("a Shopify export does not say whose it is; name the merchant", param_hint="--merchant")
-    rejected = 0
+    rejected = unusable = 0
     with asked_house(house, config, fresh=False) as opened:
         for path in files:
             with progress_bar(path.name, path.stat().st_size) as bar:
                 imported = import_file(opened.ledger, path, kind, merchant, include_test=include_test, progress=bar)
             if imported.error:
+                unusable += 1
                 talk(f"error: {imported.error}")
             rejected += imported.rejected
             _report(imported, json)
-    raise typer.Exit(DIFFERENCES if rejected else OK)
+    raise typer.Exit(DIFFERENCES if rejected or unusable else OK)
 
 
 def write_template(kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")]) -> None:
