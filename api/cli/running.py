@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
-from adapters.postgres.embedded import open_database
+from adapters.postgres.embedded import EmbeddedError, open_database
 from api.bootstrap import House, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
 from api.settings import DEMO_HOUSE, Settings, load_settings
@@ -25,6 +26,8 @@ PARTS = ("web", "worker", "feed")
 STOP_SECONDS = 4.0
 # A part that dies is started again; one that keeps dying ends the house, so that whoever watches it hears of it.
 MOST_STARTS, WITHIN_SECONDS = 5, 60.0
+# How often the supervisor looks whether the embedded database is still there.
+DATABASE_SECONDS = 3.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -131,7 +134,7 @@ class _Supervisor:
             signal.signal(number, lambda *_: self._stop.set())
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, lambda *_: self._stop.set())
-        with open_database(self._settings.data_dir, self._settings.database_url):
+        with open_database(self._settings.data_dir, self._settings.database_url) as url:
             # Made once, here, before the parts would race to it.
             with open_house(self._settings, self._house):
                 pass
@@ -139,7 +142,7 @@ class _Supervisor:
                 for part in self._parts:
                     self._start(part)
                 threading.Thread(target=self._announce, daemon=True).start()
-                self._watch()
+                self._watch(url)
             finally:
                 self._end()
 
@@ -154,13 +157,29 @@ class _Supervisor:
         command += ["--config", str(self._config)] if self._config else []
         part.process = subprocess.Popen(command, env=os.environ | {"RETURNS_LEDGER_PART_OF": str(os.getpid())}, stdin=subprocess.DEVNULL)
 
-    def _watch(self) -> None:
+    def _watch(self, url: str) -> None:
+        looked = time.monotonic()
         while not self._stop.wait(0.2):
+            if self._settings.database_url is None and time.monotonic() - looked > DATABASE_SECONDS:
+                self._revive(url)
+                looked = time.monotonic()
             for part in self._parts:
                 if part.process is not None and part.process.poll() is not None and not self._stop.is_set():
                     talk(f"{part.name} ended with {part.process.returncode}; starting it again")
                     self._stop.wait(min(2.0, 0.2 * 2 ** len(part.starts)))
                     self._start(part)
+
+    def _revive(self, url: str) -> None:
+        """An embedded server that was killed comes back with the next process that enters; nobody else would enter a running house."""
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            talk("the embedded database is away; bringing it back")
+            try:
+                with open_database(self._settings.data_dir, None):
+                    pass
+            except EmbeddedError as failure:
+                talk(f"error: {failure}")
 
     def _end(self) -> None:
         running = [part.process for part in self._parts if part.process is not None and part.process.poll() is None]
