@@ -91,8 +91,8 @@ def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
 
 
 def _named(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
-    return kinds.get(type(value), "that")
+    kinds = {"bool": "true or false", "int": "a number", "float": "a number", "list": "a list", "dict": "an object", "NoneType": "null"}
+    return kinds.get(type(value).__name__, "that")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -75,8 +76,11 @@ def gaps(
             except AmbiguousReturn as ambiguous:
                 raise typer.BadParameter(str(ambiguous), param_hint="--return") from None
         most = limit if limit is not None else (ROWS_OF_A_TABLE if style == "table" else None)
-        columns = ("kind", "return", "merchant", "sku", "amount", "currency", "units", "owner", "due_at", "overdue", "explanation")
-        written = write_rows(all_gaps(conn, asked, moment, sort=sort, limit=most), style=style, columns=columns, right=("amount", "units"))
+        rows: Iterable[dict[str, Any]] = all_gaps(conn, asked, moment, sort=sort, limit=most)
+        if style == "table":
+            rows = _for_eyes(list(rows))
+        columns = ("kind", "return", "amount", "currency", "units", "owner", "due", "explanation")
+        written = write_rows(rows, style=style, columns=columns, right=("amount", "units"))
         if style == "table":
             whole = count_gaps(conn, asked, moment)
             more = f"; {written} shown, --limit shows more" if whole > written else ""
@@ -194,6 +198,16 @@ def _filter(
     )
 
 
+def _for_eyes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A table has room for what tells gaps apart; everything else stands in --json."""
+    several = len({(row["merchant"], row["platform"]) for row in rows}) > 1
+    for row in rows:
+        row["due"] = row["due_at"][:10] + (" overdue" if row["overdue"] else "")
+        if several:
+            row["return"] = f"{row['merchant']}/{row['platform']}/{row['return']}"
+    return rows
+
+
 def _style(format_: str, json: bool) -> str:
     if format_ not in FORMATS:
         raise typer.BadParameter(f"{format_!r}: choose from {', '.join(FORMATS)}", param_hint="--format")
@@ -205,7 +219,7 @@ def _write_history(name: str, rows: list[dict[str, Any]]) -> None:
     out.print(f"[bold]{name.replace('[', chr(92) + '[')}[/bold]")
     for row in rows:
         by = f" by {row['by']}" if row["by"] else ""
-        out.print(f"\n{row['number']:>3}  {row['occurred_at']}  [bold]{row['fact']}[/bold]", end="")
+        out.print(f"\n{row['number']:>3}  {row['occurred_at']}  [bold]{row['fact']}[/bold]")
         out.print(f"     recorded {row['recorded_at']}, {row['cause']}{by}", markup=False, style="dim")
         for path, change in row["changes"].items():
             before = "" if change["from"] is None else f"{change['from']} → "
@@ -218,7 +232,7 @@ def _write_history(name: str, rows: list[dict[str, Any]]) -> None:
                         gap["line"] and f"line {gap['line']}",
                         gap["amount"],
                         gap["currency"] if gap["amount"] else None,
-                        gap["units"] and f"{gap['units']} units",
+                        gap["units"] and (f"{gap['units']} units" if gap["units"] > 1 else "1 unit"),
                     )
                     if part
                 )

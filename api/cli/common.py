@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import sys
@@ -11,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from api.bootstrap import House, open_house
 from api.settings import load_settings
@@ -33,6 +32,8 @@ AsOfOption = Annotated[
 KnownAtOption = Annotated[str | None, typer.Option("--known-at", help="Count what was recorded by then.")]
 
 OK, FAILED, USAGE, DIFFERENCES = 0, 1, 2, 3
+
+PROSE = "explanation"
 
 # Characters with which a spreadsheet begins a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -158,39 +159,37 @@ def cell(name: str, value: object) -> object:
 
 
 def _write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str], titles: Mapping[str, str]) -> int:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            titles.get(column, column.replace("_", " ")),
-            justify="right" if column in right else "left",
-            overflow="fold",
-            no_wrap=column in right,
-        )
-    count = 0
-    for row in rows:
-        table.add_row(*("" if row.get(column) is None else _shown(row[column]) for column in columns))
-        count += 1
-    if count:
-        console().print(table)
-    return count
+    """Columns as wide as they need to be: a figure or an id is never cut. An explanation stands in lines of its own below its row."""
+    told = list(rows)
+    figures = [column for column in columns if column != PROSE]
+    cells = [{column: _shown(row[column]) for column in figures} for row in told]
+    heads = {column: titles.get(column, column.replace("_", " ")) for column in figures}
+    widths = {column: max([len(heads[column]), *(len(cell[column]) for cell in cells)]) for column in figures}
+
+    def line(texts: Mapping[str, str]) -> str:
+        padded = (texts[column].rjust(widths[column]) if column in right else texts[column].ljust(widths[column]) for column in figures)
+        return "  ".join(padded).rstrip()
+
+    out = console()
+    if told:
+        out.print(line(heads), style="bold", markup=False, soft_wrap=True)
+    for row, cell in zip(told, cells, strict=True):
+        out.print(line(cell), markup=False, soft_wrap=True)
+        if PROSE in columns:
+            for prose in wrap(str(row[PROSE]), out.width, initial_indent="    ", subsequent_indent="    "):
+                out.print(prose, style="dim", markup=False, soft_wrap=True)
+    return len(told)
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else ""
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).replace("[", "\\[")
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
 def console() -> Console:
     """stdout, as wide as the terminal, or wide enough for a row where there is none; NO_COLOR is obeyed by rich."""
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "200"))
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "120"))
     return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
-
-
-def as_text(render: Any) -> str:
-    """What `render` writes to a stream, as one text."""
-    stream = io.StringIO()
-    render(stream)
-    return stream.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -63,10 +64,21 @@ def main() -> None:
     except ValidationError as invalid:
         talk(f"error: {invalid}")
         sys.exit(FAILED)
-    except BrokenPipeError:
-        # The reader of a pipe left (`… | head`): that is no error of ours.
-        sys.stderr.close()
+    except Exception as failure:
+        if not _reader_left(failure):
+            raise
+        # `… | head`: that is no error of ours, and nobody is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+
+
+def _reader_left(failure: BaseException | None) -> bool:
+    """Closing what was open when the pipe broke may fail in turn: the first cause counts."""
+    while failure is not None:
+        if isinstance(failure, BrokenPipeError):
+            return True
+        failure = failure.__context__
+    return False
 
 
 if __name__ == "__main__":

@@ -42,15 +42,18 @@ class Terminal:
             "NO_COLOR": "1",
         }
 
-    def type(self, *words: str | Path, **more: str) -> Typed:
-        started = self.start(*words, **more)
+    def type(self, *words: str | Path, merged: bool = False, **more: str) -> Typed:
+        """`merged`: what is said on stderr stands between the answers, as on a screen."""
+        started = self.start(*words, merged=merged, **more)
         out, err = started.communicate(timeout=120)
-        assert "Traceback" not in err, err
+        err = err or ""
+        assert "Traceback" not in out + err, out + err
         return Typed(started.returncode, out, err)
 
-    def start(self, *words: str | Path, **more: str) -> subprocess.Popen[str]:
+    def start(self, *words: str | Path, merged: bool = False, **more: str) -> subprocess.Popen[str]:
         command = [*COMMAND, *map(str, words)]
-        return subprocess.Popen(command, cwd=self.where, env=self.env | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        to = subprocess.STDOUT if merged else subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.where, env=self.env | more, stdout=subprocess.PIPE, stderr=to, text=True)
 
     def facts_file(self, name: str, facts: Iterable[Mapping[str, Any] | str]) -> Path:
         path = self.where / name
