@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -174,8 +175,16 @@ class Projector:
         if told[0].version == 1:
             return False
         known = self._known.get(key)
-        # A fact from the past makes the whole return be folded again; known.fold.at is None only for a return without facts.
-        return known is None or known.fold.at is None or min(event.occurred_at for event in told) <= known.fold.at
+        if known is None or known.fold.at is None:
+            return True
+        # A fact from the past makes the whole return be folded again; the past begins with what the facts before it in this batch told.
+        latest = known.fold.at
+        for _, together in groupby(told, key=lambda event: event.recorded_at):
+            occurred = [event.occurred_at for event in together]
+            if min(occurred) <= latest:
+                return True
+            latest = max(occurred)
+        return False
 
     def _histories(self, keys: list[ReturnKey]) -> dict[ReturnKey, list[Recorded]]:
         if not keys:

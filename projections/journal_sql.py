@@ -50,7 +50,8 @@ def entries(asked: Mapping[str, Any], after: Mapping[str, str] | None = None) ->
 
 def opening_money(merchant: str | None) -> str:
     return f"""
-        SELECT r.merchant COLLATE "C", m.currency COLLATE "C", m.side, CASE m.side WHEN 'refunded' THEN m.detail ELSE '' END, {_sums(_AMOUNTS)}
+        SELECT r.merchant COLLATE "C", m.currency COLLATE "C", m.side, CASE m.side WHEN 'refunded' THEN m.detail ELSE '' END,
+            {_sums(_AMOUNTS)}
         FROM money_moves m JOIN returns r USING (return_no) WHERE occurred_at < %(from)s {_of(merchant)}
         GROUP BY 1, 2, 3, 4 ORDER BY 1, 2"""  # noqa: S608 (our own column names)
 
