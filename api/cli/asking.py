@@ -29,6 +29,7 @@ from domain.stored import stream_of
 from projections.board import AmbiguousReturn, NoSuchReturn, find_return
 from projections.gap_register import SORTS, GapFilter, all_gaps, count_gaps
 from projections.moments import STATUSES
+from projections.snapshot import snapshot
 from projections.summary import summary as summarise
 from projections.tie_out import differs, money_tie_out, unit_tie_out
 
@@ -149,8 +150,10 @@ def tie_out(
     """The proof: refunded less credited is the clearing balance is the open gaps. Exit code 3 where it is not."""
     moment = read_moment(as_of, known_at)
     with asked_house(house, config) as opened, opened.connection() as conn:
-        money = money_tie_out(conn, moment, merchant=merchant, currency=currency)
-        units = unit_tie_out(conn, moment, merchant=merchant)
+        # Books and gaps are two questions; between them nothing may be folded in.
+        with snapshot(conn):
+            money = money_tie_out(conn, moment, merchant=merchant, currency=currency)
+            units = unit_tie_out(conn, moment, merchant=merchant)
         if json:
             write_rows([*money, *units], style="json", columns=())
         else:

@@ -1,0 +1,1 @@
+"""The HTTP API: routes, what they ask, what they answer, and what is wrong said as problems."""

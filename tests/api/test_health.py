@@ -1,0 +1,76 @@
+"""Probes, figures and the headers of every answer."""
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.bootstrap import House
+from api.http import measuring
+from tests.api.serving import fact, refunded, tell
+
+
+def test_probes(house: House, client: httpx.Client) -> None:
+    tell(house, refunded("R-1"))
+    tell(house, refunded("R-2"), refunded("R-3"), fold=False)
+    assert client.get("/livez").json() == {"alive": True}
+    answer = client.get("/readyz")
+    assert answer.json() == {"ready": True, "position": 1, "lag": 2}
+    assert (answer.headers["X-Ledger-Position"], answer.headers["X-Ledger-Lag"]) == ("1", "2")
+
+
+def test_figures(house: House, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "FRESH_SECONDS", 0.0)
+    tell(house, refunded("R-1"), refunded("R-2"), fact("Received", "R-2"))
+    tell(house, refunded("R-3"), fold=False)
+    client.get("/api/gaps")
+    client.get("/api/gaps", params={"kind": "nonsense"})
+    client.get("/api/returns/a/b/c%2Fd")
+    client.get("/nothing-of-the-kind")
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    told = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert told["returns_ledger_database_up",] == 1
+    assert told["returns_ledger_events",] == 4
+    assert told["returns_ledger_projection_position",] == 3
+    assert told["returns_ledger_projection_lag_events",] == 1
+    assert told["returns_ledger_set_aside_returns",] == 0
+    assert told["returns_ledger_open_gaps", "finance", "refund_without_credit_note"] == 2
+    assert told["returns_ledger_open_gaps", "ops", "unannounced_return"] == 2
+    assert told["returns_ledger_http_requests_total", "/api/gaps", "200", "GET"] == 1
+    assert told["returns_ledger_http_requests_total", "/api/gaps", "422", "GET"] == 1
+    # The ids in an address are no labels: they would never end.
+    assert told["returns_ledger_http_requests_total", "/api/returns/{merchant}/{platform}/{return_id}", "404", "GET"] == 1
+    assert told["returns_ledger_http_requests_total", "404", "GET", "none"] == 1
+    assert told["returns_ledger_http_request_seconds_count", "/api/gaps"] == 2
+
+
+def test_the_register_is_not_counted_for_every_scrape(house: House, client: httpx.Client) -> None:
+    tell(house, refunded("R-1"))
+    assert "returns_ledger_events 1.0" in client.get("/metrics").text
+    tell(house, refunded("R-2"))
+    assert "returns_ledger_events 1.0" in client.get("/metrics").text
+
+
+def test_every_answer_is_guarded(client: httpx.Client) -> None:
+    for path in (
+        "/",
+        "/api/gaps",
+        "/api/nothing",
+        "/api/gaps?kind=x",
+        "/livez",
+        "/metrics",
+        "/console/console.css",
+        "/api/exports/gaps.csv",
+    ):
+        headers = client.get(path).headers
+        policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"]
+        assert "content-encoding" not in headers
+        assert headers["Cache-Control"] == "no-store" or path.startswith("/console/")
