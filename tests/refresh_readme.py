@@ -21,7 +21,8 @@ def main() -> None:
             terminal.env |= {"COLUMNS": "110", "PYTHONUNBUFFERED": "1"}
             for name, text in re.findall(r"<!-- file: (\S+) -->\n```csv\n(.*?)```", readme, re.DOTALL):
                 (Path(box) / name).write_text(text)
-            (ROOT / "README.md").write_text(re.sub(r"(?<=```console\n).*?(?=```)", lambda block: _typed(terminal, block[0]), readme, flags=re.DOTALL))
+            blocks = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+            (ROOT / "README.md").write_text(blocks.sub(lambda block: _typed(terminal, block[0]), readme))
 
 
 def _typed(terminal: Terminal, block: str) -> str:

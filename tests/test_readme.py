@@ -56,7 +56,8 @@ def test_every_command_named_exists() -> None:
 
 
 def test_the_table_of_gaps_is_complete() -> None:
-    rows = {kind: cells for kind, *cells in (re.split(r"\s*\|\s*", line.strip("| \n")) for line in README.splitlines() if line.startswith("| `"))}
+    lines = [re.split(r"\s*\|\s*", line.strip("| \n")) for line in README.splitlines() if line.startswith("| `")]
+    rows = {kind: cells for kind, *cells in lines}
     for kind in GapKind:
         assert rows[f"`{kind}`"][-1] == DEFAULT_OWNERS[kind], kind
         assert kind in HELP
