@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from adapters.bulk import without_collections
 from adapters.event_store import Appended, Ledger, Outcome, Prepared, prepare
 from adapters.files import RejectedFile, Row, UnusableFile, read_file
 from domain.refusals import Conflicting
@@ -89,16 +91,12 @@ def _import_rows(
 
 
 def _batches(rows: Iterator[Row], name: str) -> Iterator[tuple[list[Row], list[Prepared]]]:
-    batch: list[Row] = []
-    prepared: list[Prepared] = []
-    for row in rows:
-        batch.append(row)
-        if row.telling is not None:
-            prepared.append(prepare(row.telling, f"import:{name}:{row.line_numbers[0]}"))
-        if len(batch) >= BATCH_ROWS:
-            yield batch, prepared
-            batch, prepared = [], []
-    if batch:
+    while True:
+        with without_collections():
+            batch = list(islice(rows, BATCH_ROWS))
+            prepared = [prepare(row.telling, f"import:{name}:{row.line_numbers[0]}") for row in batch if row.telling is not None]
+        if not batch:
+            return
         yield batch, prepared
 
 

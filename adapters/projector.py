@@ -10,10 +10,12 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection
 
 from adapters.bulk import without_collections
-from adapters.event_store import Ledger
+from adapters.event_store import Ledger, UnreadableEvent
+from adapters.log_batches import Event, LogBatches, Unreadable, in_a_sentence
 from domain.policy import Policy
 from domain.returns import Recorded
 from domain.stored import stream_of
@@ -22,13 +24,15 @@ from domain.timeline import Fold
 from projections.folding import learn
 from projections.writing import Batch
 
-# A batch is what one transaction takes in. Larger ones save round trips, smaller ones keep memory flat and readers fresh.
-BATCH_EVENTS = 2_000
+# A batch is what one transaction takes in: less than a second's work. What opens and closes within a batch is written once, so larger
+# ones write less; smaller ones need less memory and keep readers fresher.
+BATCH_EVENTS = 8_000
 BATCH_BYTES = 4_000_000
 # So many returns are kept folded in memory; the others are folded again from the log when they move.
 RETURNS_IN_MEMORY = 15_000
 
 PolicyOf = Callable[[ReturnKey], Policy]
+_History = Sequence[Recorded] | UnreadableEvent
 
 
 @dataclass(slots=True)
@@ -44,15 +48,23 @@ class Projector:
     Who finds the position moved, or the read models to be others (rebuilt ones have another generation), forgets what it remembers.
     """
 
-    def __init__(self, ledger: Ledger, conn: Connection[Any], policy_of: PolicyOf, *, returns_in_memory: int = RETURNS_IN_MEMORY) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        conn: Connection[Any],
+        policy_of: PolicyOf,
+        *,
+        returns_in_memory: int = RETURNS_IN_MEMORY,
+        batch_events: int | None = None,
+    ) -> None:
         self._ledger = ledger
         self._conn = conn
         self._policy_of = policy_of
         self._most = returns_in_memory
+        self._batch_events = batch_events
+        self._batches = LogBatches(ledger)
         self._known: OrderedDict[ReturnKey, _Known] = OrderedDict()
         self._at: tuple[int, UUID] | None = None
-        # Read already, and left for the next batch.
-        self._ahead: list[Recorded] = []
         self._next_return_no = 0
 
     def catch_up(self, until: int | None = None, progress: Callable[[int], None] | None = None) -> int:
@@ -79,14 +91,22 @@ class Projector:
         Gives the position after it, which is the one before it where the log has nothing new.
         """
         try:
-            with without_collections(), self._conn.transaction():
-                return self._step(until)
+            try:
+                return self._in_transaction(until, alone=False)
+            except psycopg.DataError:
+                # A figure is beyond what its column holds. Whose it is shows when each return is written by itself.
+                self._forget()
+                return self._in_transaction(until, alone=True)
         except BaseException:
             # What is remembered may be ahead of what was written.
             self._forget()
             raise
 
-    def _step(self, until: int | None) -> int:
+    def _in_transaction(self, until: int | None, *, alone: bool) -> int:
+        with without_collections(), self._conn.transaction():
+            return self._step(until, alone=alone)
+
+    def _step(self, until: int | None, *, alone: bool) -> int:
         # Losing the last moments in a crash is no loss: they are folded again from the log.
         self._conn.execute("SET LOCAL synchronous_commit = off")
         found = self._conn.execute("SELECT position, generation FROM projection_position FOR UPDATE").fetchone()
@@ -98,11 +118,11 @@ class Projector:
             assert highest is not None
             self._next_return_no = int(highest[0]) + 1
             self._at = (position, generation)
-        events = self._next(position, until)
+        events = self._batches.next(position, until, self._batch_events or BATCH_EVENTS, BATCH_BYTES)
         if not events:
             return position
         batch = Batch()
-        self._fold(events, batch)
+        self._fold(events, batch, alone=alone)
         batch.write(self._conn)
         last = events[-1].position
         self._conn.execute("UPDATE projection_position SET position = %s, folded_at = now()", (last,))
@@ -111,51 +131,43 @@ class Projector:
             self._known.popitem(last=False)
         return last
 
-    def _next(self, position: int, until: int | None) -> list[Recorded]:
-        """The next events. Those recorded at one moment are never parted: so any cut of the log into batches teaches the same lessons."""
-        events = [event for event in self._ahead if event.position > position]
-        if not events or events[0].position != position + 1:
-            events = []
-        self._ahead = []
-        head = until
-        while True:
-            last = events[-1].position if events else position
-            if head is None and len(events) < BATCH_EVENTS:
-                head = self._ledger.head()
-            if head is not None and last >= head:
-                return [event for event in events if event.position <= head]
-            if len(events) >= BATCH_EVENTS and events[-1].recorded_at != events[0].recorded_at:
-                moment = events[-1].recorded_at
-                whole = [event for event in events if event.recorded_at != moment]
-                self._ahead = events[len(whole) :]
-                return whole
-            more = self._ledger.notifications(last, BATCH_EVENTS, BATCH_BYTES)
-            if not more:
-                return events
-            events += more
-
     def _forget(self) -> None:
         self._known.clear()
-        self._ahead = []
+        self._batches.forget()
         self._at = None
 
-    def _fold(self, events: Sequence[Recorded], batch: Batch) -> None:
+    def _fold(self, events: Sequence[Event], batch: Batch, *, alone: bool) -> None:
         together: dict[ReturnKey, list[Recorded]] = {}
+        unreadable: dict[ReturnKey, Unreadable] = {}
         for event in events:
-            together.setdefault(event.key, []).append(event)
-        unknown = [key for key, told in together.items() if key not in self._known and told[0].version > 1]
-        numbers, broken = self._numbers(unknown), self._set_aside(list(together))
+            if isinstance(event, Unreadable):
+                unreadable.setdefault(event.key, event)
+            elif event.key not in unreadable:
+                together.setdefault(event.key, []).append(event)
+        broken = self._set_aside({*together, *unreadable})
+        together = {key: told for key, told in together.items() if key not in broken}
+        numbers = self._numbers([key for key, told in together.items() if key not in self._known and told[0].version > 1])
         histories = self._histories([key for key, told in together.items() if self._needs_history(key, told)])
         for key, told in together.items():
-            if key in broken:
-                continue
+            mine = Batch() if alone else batch
             try:
-                self._learn(key, told, histories.get(key, ()), numbers.get(key), batch)
+                self._learn(key, told, histories.get(key, ()), numbers.get(key), mine)
+                if alone:
+                    with self._conn.transaction():
+                        mine.write(self._conn)
             except Exception as failure:  # whatever a return's facts do to the fold, the other returns go on
+                if isinstance(failure, psycopg.Error) and not isinstance(failure, psycopg.DataError):
+                    raise  # the database's trouble, not the return's
                 self._known.pop(key, None)
-                batch.set_aside(key, told[0].position, f"{type(failure).__name__}: {failure}")
+                batch.set_aside(key, told[0].position, _said(failure))
+        for key, event in unreadable.items():
+            if key not in broken:
+                self._known.pop(key, None)
+                batch.set_aside(key, event.position, event.error)
 
-    def _learn(self, key: ReturnKey, told: Sequence[Recorded], history: Sequence[Recorded], return_no: int | None, batch: Batch) -> None:
+    def _learn(self, key: ReturnKey, told: Sequence[Recorded], history: _History, return_no: int | None, batch: Batch) -> None:
+        if isinstance(history, UnreadableEvent):
+            raise history
         known = self._known.get(key)
         before = [event for event in history if event.version < told[0].version]
         start = known.fold if known is not None else None if before else Fold(key, self._policy_of(key))
@@ -186,10 +198,17 @@ class Projector:
             latest = max(occurred)
         return False
 
-    def _histories(self, keys: list[ReturnKey]) -> dict[ReturnKey, list[Recorded]]:
+    def _histories(self, keys: Sequence[ReturnKey]) -> dict[ReturnKey, _History]:
+        """A return with an event that cannot be read has that error for a history: it will be set aside, now or when its turn comes."""
         if not keys:
             return {}
-        found = self._ledger.events_of([stream_of(key) for key in keys])
+        try:
+            found = self._ledger.events_of([stream_of(key) for key in keys])
+        except UnreadableEvent as unreadable:
+            if len(keys) == 1:
+                return {keys[0]: unreadable}
+            middle = len(keys) // 2
+            return self._histories(keys[:middle]) | self._histories(keys[middle:])
         return {key: found.get(stream_of(key), []) for key in keys}
 
     def _numbers(self, keys: list[ReturnKey]) -> dict[ReturnKey, int]:
@@ -198,9 +217,14 @@ class Projector:
         rows = self._conn.execute(_NUMBERS, [list(column) for column in zip(*keys, strict=True)])
         return {ReturnKey(*row[:3]): row[3] for row in rows}
 
-    def _set_aside(self, keys: list[ReturnKey]) -> set[ReturnKey]:
+    def _set_aside(self, keys: set[ReturnKey]) -> set[ReturnKey]:
         rows = self._conn.execute("SELECT merchant, platform, return_id FROM set_aside").fetchall()
-        return {ReturnKey(*row) for row in rows} & set(keys)
+        return {ReturnKey(*row) for row in rows} & keys
+
+
+def _said(failure: Exception) -> str:
+    said = in_a_sentence(failure)
+    return said if isinstance(failure, UnreadableEvent) else f"{type(failure).__name__}: {said}"
 
 
 _NUMBERS = """

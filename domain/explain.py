@@ -10,7 +10,9 @@ from domain.gaps import PARTS, Gap
 from domain.money import to_text
 from domain.policy import GapKind, Policy
 from domain.returns import NO_COUNTS, ReturnState
+from domain.settlements import settled_otherwise, unsettled
 
+_UNITS_OF_TIME = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -40,8 +42,14 @@ def explain(gap: Gap, state: ReturnState, policy: Policy) -> str:
         case GapKind.UNANNOUNCED_RETURN:
             events = "1 event is" if state.count == 1 else f"{state.count} events are"
             return f"{events} recorded for this return, but no platform has announced it."
+        case GapKind.PAYOUT_MISSING:
+            return f"{_unsettled(state, gap, policy)}, and {_spoken(policy.payout_after)} passed."
+        case GapKind.PAYOUT_MISMATCH:
+            amount = _amount(gap)
+            return f"{_settled(state, gap)}: {_money(abs(amount), gap)} {'less' if amount > 0 else 'more'}."
         case GapKind.EXCHANGE_NOT_ORDERED:
-            return "The customer wants an exchange and the goods are in, but no exchange order exists."
+            so_far = "" if policy.exchange_order_on == "initiated" else " and the goods are in"
+            return f"The customer wants an exchange{so_far}, but no exchange order exists."
         case GapKind.EXCHANGE_STUCK_IN_DRAFT:
             return f"Exchange order {_list(sorted(state.exchange_orders))} is still a draft, so nothing ships."
         case _:
@@ -69,7 +77,7 @@ def _of_line(gap: Gap, state: ReturnState, policy: Policy) -> str:
         case GapKind.RECEIVED_SHORT:
             announced = known.quantity if known else 0
             came, waited = f"{state.received(line)} of {announced} came", _spoken(policy.short_after)
-            return f"{what}{worth} {are} missing: {came}, and {waited} have passed since the last receipt."
+            return f"{what}{worth} {are} missing: {came}, and {waited} passed since the last receipt."
         case GapKind.UNEXPECTED_UNITS:
             return (
                 f"{what} more than announced came ({known.quantity} announced)." if known else f"{what} came, a line that nobody announced."
@@ -105,8 +113,28 @@ def day(at: datetime) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
+def _unsettled(state: ReturnState, gap: Gap, policy: Policy) -> str:
+    waiting = [refund for refund in unsettled(state, policy) if refund.currency == gap.currency]
+    waiting.sort(key=lambda refund: (state.told_at[refund.refund], refund.refund))
+    if len(waiting) == 1:
+        return f"Refund {waiting[0].refund} paid {_money(_amount(gap), gap)}{_on(state, waiting[0])}; no payout holds it"
+    names = _list([refund.refund for refund in waiting])
+    return f"Refunds {names} paid {_money(_amount(gap), gap)} together, the first{_on(state, waiting[0])}; no payout holds them"
+
+
+def _settled(state: ReturnState, gap: Gap) -> str:
+    told = []
+    for settlement, refund, difference in settled_otherwise(state):
+        if settlement.currency == gap.currency:
+            paid = refund.amount.total if refund else 0
+            took = f"Payout {settlement.payout} took {_money(paid - difference, gap)} for refund {settlement.refund}"
+            told.append(f"{took}, which paid {_money(paid, gap)}" if refund else f"{took}, which is not recorded")
+    return "; ".join(told)
+
+
 def _refunds(state: ReturnState, gap: Gap) -> str:
     paid = [r for r in state.active_refunds() if r.currency == gap.currency and r.amount.total]
+    paid.sort(key=lambda r: (state.told_at[r.refund], r.refund))
     total = sum(r.amount.total for r in paid)
     if len(paid) == 1:
         return f"Refund {paid[0].refund} paid {_money(total, gap)}{_on(state, paid[0])}"
@@ -114,12 +142,12 @@ def _refunds(state: ReturnState, gap: Gap) -> str:
 
 
 def _on(state: ReturnState, told: Refunded | CreditNoted) -> str:
-    at = state.told_at.get(told.refund if isinstance(told, Refunded) else (told.erp, told.credit_note))
-    return f" on {day(at)}" if at else ""
+    return f" on {day(state.told_at[told.refund if isinstance(told, Refunded) else (told.erp, told.credit_note)])}"
 
 
 def _notes(state: ReturnState, gap: Gap, *, short: bool = False) -> str:
     notes = [n for n in state.active_notes() if n.currency == gap.currency]
+    notes.sort(key=lambda n: (state.told_at[n.erp, n.credit_note], n.credit_note, n.erp))
     total = sum(n.amount.total for n in notes)
     if len(notes) == 1:
         name = notes[0].credit_note
@@ -175,5 +203,7 @@ def _list(names: list[str]) -> str:
 
 
 def _spoken(duration: timedelta) -> str:
-    hours = int(duration.total_seconds()) // 3600
-    return f"{hours // 24} days" if hours and hours % 24 == 0 else f"{hours} hours"
+    """`14 days have`, `1 hour has`: in the largest unit that it is a whole number of."""
+    seconds = int(duration.total_seconds())
+    size, unit = next((size, unit) for size, unit in _UNITS_OF_TIME if seconds % size == 0)
+    return f"1 {unit} has" if seconds == size else f"{seconds // size} {unit}s have"

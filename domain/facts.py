@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    StrictBool,
     StringConstraints,
     ValidationInfo,
     model_validator,
@@ -86,7 +87,7 @@ class Line(_Content):
     tax: Minor
     order_line: Name | None = None
     reason: Text | None = None
-    kit: Name | bool | None = None
+    kit: Name | StrictBool | None = None
 
     def sort_key(self) -> tuple[object, ...]:
         return (self.line,)
@@ -271,6 +272,17 @@ class Expired(_Content):
     """The return ran out of time: nothing more is expected. Money and goods that moved stay."""
 
 
+class PayoutSettled(_Content):
+    """A payout of the payment provider took a refund along. `amount` is what it took for it; the provider's `fee` goes beside it."""
+
+    payout: Name
+    refund: Name
+    currency: Currency
+    amount: Minor
+    transaction: Name | None = None
+    fee: SignedMinor | None = None
+
+
 Fact = (
     Initiated
     | ScannedAtReturnBar
@@ -285,6 +297,7 @@ Fact = (
     | ExchangeOrdered
     | Cancelled
     | Expired
+    | PayoutSettled
 )
 
 # In the order in which a return usually goes through them: facts of one instant are told in this order.
@@ -304,6 +317,7 @@ FACTS: dict[str, type[Fact]] = {
         ExchangeOrdered,
         Cancelled,
         Expired,
+        PayoutSettled,
     )
 }
 RANK: dict[type[Fact], int] = {fact: rank for rank, fact in enumerate(FACTS.values())}
@@ -311,4 +325,4 @@ RANK: dict[type[Fact], int] = {fact: rank for rank, fact in enumerate(FACTS.valu
 
 def currency_of(fact: Fact) -> str | None:
     """The currency in which a fact's amounts are told; None for a fact without amounts."""
-    return fact.currency if isinstance(fact, Initiated | Refunded | CreditNoted) else None
+    return fact.currency if isinstance(fact, Initiated | Refunded | CreditNoted | PayoutSettled) else None

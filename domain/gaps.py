@@ -11,6 +11,7 @@ from domain.facts import CreditNoted, Refunded
 from domain.money import worth
 from domain.policy import GapKind, Policy
 from domain.returns import NO_COUNTS, AnnouncedLine, ReturnState
+from domain.settlements import missing_from, settled_otherwise, unsettled
 
 PARTS = ("items", "tax", "shipping", "fees", "unexplained")
 # A difference within the tolerance: no gap, but the tie-out must know of it.
@@ -50,7 +51,7 @@ class Clearing:
 
 def open_gaps(state: ReturnState, policy: Policy, at: datetime) -> list[Gap]:
     """Every gap that is open at `at`, where `state` holds what had occurred by then."""
-    return [*clearing_gaps(state, policy), *money_against_goods(state), *goods_gaps(state, policy, at)]
+    return [*clearing_gaps(state, policy), *money_against_goods(state), *payout_gaps(state, policy, at), *goods_gaps(state, policy, at)]
 
 
 def clearing_gaps(state: ReturnState, policy: Policy) -> list[Gap]:
@@ -165,6 +166,25 @@ def money_against_goods(state: ReturnState) -> Iterator[Gap]:
         yield Gap(GapKind.OVER_REFUND, None, currency, paid_for_goods - value, None, None, evidence)
 
 
+def payout_gaps(state: ReturnState, policy: Policy, at: datetime) -> Iterator[Gap]:
+    """Refunds against the payouts of the payment provider; a row a currency of each kind."""
+    for currency, since in missing_from(state, policy).items():
+        if at >= since:
+            missing = [refund for refund in unsettled(state, policy) if refund.currency == currency]
+            total = sum(refund.amount.total for refund in missing)
+            evidence = _evidence(*(state.refund_numbers[refund.refund] for refund in missing))
+            yield Gap(GapKind.PAYOUT_MISSING, None, currency, total, None, None, evidence)
+    if not state.settled:
+        return
+    differences: dict[str, tuple[int, tuple[int, ...]]] = {}
+    for settlement, _, difference in settled_otherwise(state):
+        before, numbers = differences.get(settlement.currency, (0, ()))
+        of_both = (state.settled_numbers[settlement.refund], state.refund_numbers.get(settlement.refund, ()))
+        differences[settlement.currency] = (before + difference, _evidence(numbers, *of_both))
+    for currency, (difference, evidence) in sorted(differences.items()):
+        yield Gap(GapKind.PAYOUT_MISMATCH, None, currency, difference, None, None, evidence)
+
+
 def _goods(state: ReturnState, policy: Policy, at: datetime) -> Iterator[Gap]:
     if not (state.counts or state.all_scanned or state.all_received):
         return
@@ -250,7 +270,7 @@ def _exchange(state: ReturnState, policy: Policy) -> Iterator[Gap]:
     if state.initiated.resolution != "exchange" or state.ended or not _exchange_is_due(state, policy):
         return
     statuses = state.exchange_orders.values()
-    evidence = _numbers(state, None, "Initiated", "ExchangeOrdered")
+    evidence = _evidence(_numbers(state, None, "Initiated", "ExchangeOrdered"))
     if not statuses:
         yield Gap(GapKind.EXCHANGE_NOT_ORDERED, evidence=evidence)
     elif all(status == "draft" for status in statuses):

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from hashlib import blake2b
 from typing import NamedTuple
 
-from domain.facts import CreditNoted, Fact, Initiated, Refunded, currency_of
+from domain.facts import CreditNoted, Fact, Initiated, PayoutSettled, Refunded, currency_of
 from domain.telling import Telling
 
 
@@ -32,7 +32,8 @@ def content_json(fact: Fact) -> str:
 def identify(telling: Telling, content: str | None = None) -> Identity:
     """The keys and the digest of a telling; `content` is its `content_json`, where that has been made already.
 
-    A `source_id` is the key where there is one, else the content itself; `Initiated`, `Refunded` and `CreditNoted` have a business key too.
+    A `source_id` is the key where there is one, else the content itself; announcements, refunds, credit notes and settlements have a
+    business key too.
     """
     fact = telling.fact
     merchant, platform, return_id = telling.key
@@ -47,6 +48,8 @@ def identify(telling: Telling, content: str | None = None) -> Identity:
         return Identity((own, _digest("refund", *telling.key, fact.refund)), digest)
     if isinstance(fact, CreditNoted):
         return Identity((own, _digest("credit note", *telling.key, fact.erp, fact.credit_note)), digest)
+    if isinstance(fact, PayoutSettled):
+        return Identity((own, _digest("settled", *telling.key, fact.payout, fact.refund, fact.transaction or "")), digest)
     return Identity((own,), digest)
 
 

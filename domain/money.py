@@ -68,7 +68,7 @@ def from_canonical(text: str) -> int:
 def worth(value_minor: int, units: int, of_units: int) -> int:
     """What `units` of `of_units` are worth, rounded half up to the minor unit; 0 of 0 units is 0."""
     if units >= of_units:
-        return value_minor
+        return value_minor if of_units else 0
     return (2 * value_minor * units + of_units) // (2 * of_units)
 
 

@@ -136,4 +136,3 @@ def places(state: ReturnState, line: str, actions: Mapping[str, str]) -> Units:
     quarantine = at_warehouse - saleable - written_off - held
     unexpected = max(scanned, received, counts.inspected_units, handled) - announced
     return (announced, announced - handed_in, handed_in - at_warehouse, quarantine, held, saleable, written_off, max(0, unexpected))
-

@@ -73,7 +73,7 @@ DEFAULT_SLA: dict[GapKind, timedelta] = {
     GapKind.PAYOUT_MISSING: timedelta(days=7),
 }
 
-_DURATION = re.compile(r"(\d{1,6})([smhdw])\Z")
+_DURATION = re.compile(r"([0-9]{1,14})([smhdw])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -84,7 +84,10 @@ def read_duration(text: object) -> timedelta:
     found = _DURATION.match(text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f'{text!r} is not a duration; write a whole number and s, m, h, d or w, such as "14d"')
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    try:
+        return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than time is counted") from None
 
 
 def write_duration(duration: timedelta) -> str:
@@ -131,6 +134,9 @@ class Policy(BaseModel):
     shipping_refund: Literal["platform", "none", "full", "prorated"] = "platform"
     write_off: Literal["automatic", "approve"] = "automatic"
     short_after: Duration = timedelta(days=14)
+    # Whether refunds that name their payment are looked for in payouts: only where the payouts are read or imported.
+    payouts: bool = False
+    payout_after: Duration = timedelta(days=7)
     tolerance: dict[str, str] = Field(default_factory=dict)
     sla: dict[GapKind, Duration] = Field(default_factory=dict)
     owners: dict[GapKind, str] = Field(default_factory=dict)

@@ -68,6 +68,10 @@ def describe(state: ReturnState, policy: Policy) -> dict[str, Any]:
     for (erp, number), note in state.notes.items():
         told[f"credit_notes.{erp}.{number}.total"] = f"{to_text(note.amount.total, note.currency)} {note.currency}"
     told |= {f"credit_notes.{erp}.{number}.voided": True for erp, number in sorted(state.voided)}
+    told |= {
+        f"payouts.{one.payout}.{one.transaction or one.refund}": f"{to_text(one.amount, one.currency)} {one.currency}"
+        for one in state.settled.values()
+    }
     told |= {f"exchange_orders.{order}": status for order, status in state.exchange_orders.items()}
     if state.ended:
         told["ended"] = state.ended

@@ -20,6 +20,7 @@ from domain.facts import (
     Inspected,
     InspectedUnits,
     LineUnits,
+    PayoutSettled,
     Received,
     Refunded,
     RefundReversed,
@@ -31,6 +32,8 @@ from domain.telling import ReturnKey
 
 EXCHANGE_STATUSES: Final = ("draft", "authorised", "dispatched")
 NoteKey = tuple[str, str]
+# Payout, refund, and the payment that paid it, where it is named.
+SettlementKey = tuple[str, str, str | None]
 AnyKey = TypeVar("AnyKey")
 
 
@@ -50,8 +53,11 @@ class Recorded:
     digest: bytes = b""
 
     def in_order_of_occurrence(self) -> tuple[Any, ...]:
-        """When it happened; within one instant the usual order of a return, then the content: the same for every order of recording."""
-        return (self.occurred_at, RANK[type(self.fact)], self.digest, self.version)
+        """When it happened; within one instant the usual order of a return, then the content, then the source's own id.
+
+        So it is the same for every order of recording.
+        """
+        return (self.occurred_at, RANK[type(self.fact)], self.digest, self.source_id or "", self.version)
 
 
 class AnnouncedLine(NamedTuple):
@@ -100,11 +106,13 @@ class ReturnState:
     reversed: frozenset[str] = frozenset()
     notes: dict[NoteKey, CreditNoted] = field(default_factory=dict)
     voided: frozenset[NoteKey] = frozenset()
+    settled: dict[SettlementKey, PayoutSettled] = field(default_factory=dict)
     exchange_orders: dict[str, str] = field(default_factory=dict)
     ended: str | None = None
     numbers: dict[tuple[str, str | None], tuple[int, ...]] = field(default_factory=dict)
     refund_numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     note_numbers: dict[NoteKey, tuple[int, ...]] = field(default_factory=dict)
+    settled_numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     told_at: dict[str | NoteKey, datetime] = field(default_factory=dict)
 
     @property
@@ -197,6 +205,9 @@ def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnS
             name = type(fact).__name__.lower()
             new.ended = name if state.ended is None else min(name, state.ended)
             _number(new, fact, None, number)
+        case PayoutSettled():
+            new.settled = {**state.settled, (fact.payout, fact.refund, fact.transaction): fact}
+            new.settled_numbers = _more(state.settled_numbers, fact.refund, number)
         case _:
             assert_never(fact)
     return new

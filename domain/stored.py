@@ -28,6 +28,7 @@ STORED_NAMES: dict[str, str] = {
     "ExchangeOrdered": "return.exchange_ordered",
     "Cancelled": "return.cancelled",
     "Expired": "return.expired",
+    "PayoutSettled": "return.payout_settled",
 }
 _FACT_OF: dict[str, type[Fact]] = {stored: FACTS[name] for name, stored in STORED_NAMES.items()}
 VERSION = 1
@@ -36,11 +37,15 @@ VERSION = 1
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: dict[tuple[str, int], Upcast] = {}
 
+# Made once: json.dumps makes an encoder for every call that asks for anything unusual.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class UnknownStoredShape(LookupError):
     """The log holds an event that this version of the program cannot read; a newer one wrote it."""
 
 
+@lru_cache(maxsize=20_000)
 def stream_of(key: ReturnKey) -> str:
     """`return/{merchant}/{platform}/{id}`, each part percent-encoded."""
     return "return/" + "/".join(quote(part, safe="") for part in key)
@@ -64,7 +69,7 @@ def to_stored(telling: Telling, content: str, digest: bytes, cause: str) -> tupl
         head["by"] = telling.by
     head["cause"] = cause
     head["digest"] = digest.hex()
-    front = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
+    front = _encode(head)
     return STORED_NAMES[type(telling.fact).__name__], f'{front[1:-1]},"fact":{content}}}'.encode()
 
 
@@ -81,8 +86,8 @@ def from_stored(key: ReturnKey, version: int, position: int, topic: str, state: 
     return Recorded(
         key,
         version,
-        datetime.fromisoformat(state["occurred_at"]),
-        datetime.fromisoformat(state["recorded_at"]),
+        _instant(state["occurred_at"]),
+        _instant(state["recorded_at"]),
         kind.model_validate(content),
         state.get("source_id"),
         state.get("by"),
@@ -90,3 +95,10 @@ def from_stored(key: ReturnKey, version: int, position: int, topic: str, state: 
         position,
         bytes.fromhex(state["digest"]),
     )
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no offset")
+    return at

@@ -128,6 +128,8 @@ def _rejection(invalid: ValidationError, kind: type[Fact]) -> Rejected:
     errors = invalid.errors(include_url=False, include_context=True)
     # A list whose only entry is wrong counts as too short as well: that says nothing more.
     errors = [error for error in errors if error["type"] != "too_short"] or errors
+    # What is either a name or a flag is wrong twice where it is neither; once says it.
+    errors = [error for error in errors if error["loc"][-1:] != ("bool",)] or errors
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     field = "lines" if first["type"] == "lines" else _path(first["loc"])
@@ -136,6 +138,8 @@ def _rejection(invalid: ValidationError, kind: type[Fact]) -> Rejected:
 
 def _path(location: tuple[int | str, ...]) -> str:
     path = ""
+    if location[-2:-1] == ("kit",):
+        location = location[:-1]  # which of the alternatives was tried is nothing that the row has
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part.rstrip('_')}" if path else part.rstrip("_")
     return path or "row"
@@ -157,23 +161,29 @@ def _reason(error: ErrorDetails, kind: type[Fact]) -> str:
         case "greater_than" | "int_type" | "int_from_float" | "less_than_equal":
             return f"must be a whole number from 1 to 1000000, not {shown}"
         case "string_type" | "string_unicode":
-            return f"must be text, not {shown}"
+            return f"must be {'a name, or true or false' if 'kit' in error['loc'] else 'text'}, not {shown}"
         case "string_too_short" | "string_too_long" | "string_pattern_mismatch":
             return _text_reason(error, shown)
         case "literal_error":
             return f"must be {error['ctx']['expected']}, not {shown}"
         case "too_short":
-            return (
-                "must name at least one line; leave the field out to mean all of them"
-                if kind.__name__ != "Initiated"
-                else "must name at least one line"
-            )
+            return f"must name at least one {_entry_of(kind, str(error['loc'][0]))}"
+        case "tuple_type":
+            return f"must be a list, not {shown}"
+        case "model_type":
+            return f"must be an object, not {shown}"
         case _:
             return (
                 error["msg"]
                 if error["type"] in ("money", "currency", "amount", "lines")
                 else f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {shown}"
             )
+
+
+def _entry_of(kind: type[Fact], field: str) -> str:
+    if field != "lines":
+        return "item; leave the field out where there is none"
+    return "line" if kind.model_fields[field].is_required() else "line; leave the field out to mean all of them"
 
 
 def _text_reason(error: ErrorDetails, shown: str) -> str:

@@ -9,15 +9,16 @@ from itertools import groupby
 from typing import NamedTuple
 
 from domain.explain import explain
-from domain.facts import CreditNoted, CreditNoteVoided, Refunded, RefundReversed
-from domain.gaps import TOLERATED, Gap, clearing_gaps, goods_gaps, money_against_goods, short_from
+from domain.facts import CreditNoted, CreditNoteVoided, PayoutSettled, Refunded, RefundReversed
+from domain.gaps import TOLERATED, Gap, clearing_gaps, goods_gaps, money_against_goods, payout_gaps, short_from
 from domain.moves import MoneyMove, Standing, UnitMove, money_moves, unit_moves
 from domain.policy import Policy
 from domain.returns import Recorded, ReturnState, evolve
+from domain.settlements import missing_from
 from domain.telling import ReturnKey
 
 Subject = tuple[str, str | None, str | None]
-_MONEY = (Refunded, RefundReversed, CreditNoted, CreditNoteVoided)
+_MONEY = (Refunded, RefundReversed, CreditNoted, CreditNoteVoided, PayoutSettled)
 
 
 class Segment(NamedTuple):
@@ -56,7 +57,7 @@ class Fold:
     Gaps are judged again only where an event could have changed them: goods do not care for credit notes, nor the clearing for goods.
     """
 
-    __slots__ = ("_clearing", "_goods", "_open", "_standing", "_timer", "at", "ended", "money", "policy", "state", "units")
+    __slots__ = ("_clearing", "_goods", "_open", "_standing", "_timers", "at", "ended", "money", "policy", "state", "units")
 
     def __init__(self, key: ReturnKey, policy: Policy) -> None:
         self.policy = policy
@@ -69,21 +70,22 @@ class Fold:
         self._clearing: list[Gap] = []
         self._goods: list[Gap] = []
         self._standing: Standing = {}
-        self._timer: datetime | None = None
+        self._timers: tuple[datetime, ...] = ()
 
     def fork(self) -> Fold:
         """The same state, with nothing ended or moved yet: what comes next can be told apart from what came before."""
         other = Fold(self.state.key, self.policy)
         other.state, other.at, other._open = self.state, self.at, dict(self._open)
-        other._clearing, other._goods, other._standing, other._timer = self._clearing, self._goods, self._standing, self._timer
+        other._clearing, other._goods, other._standing, other._timers = self._clearing, self._goods, self._standing, self._timers
         return other
 
     def advance(self, at: datetime, events: Iterable[Recorded]) -> None:
         """`at` must be later than every instant before it: the events of one instant are taken together."""
         assert self.at is None or at > self.at, "a fold goes forward in time"
-        timer = self._timer
-        if timer is not None and self.at is not None and self.at < timer < at:
-            self._tick(timer)
+        timers = self._timers
+        for timer in timers:
+            if self.at is not None and self.at < timer < at:
+                self._tick(timer)
         money = goods = False
         for event in events:
             fact = event.fact
@@ -98,16 +100,17 @@ class Fold:
             self.state = after
         self.at = at
         # Without an announcement every event is evidence, and a timer may have come due just now.
-        goods = goods or self.state.initiated is None or timer == at
+        goods = goods or self.state.initiated is None or at in timers
         self._settle(at, money=money, goods=goods)
 
     def live(self) -> list[Segment]:
         """The segments that no fact has ended yet, and those that open by time passing alone, if no fact comes in between."""
-        timer = self._timer
-        if timer is None or self.at is None or timer <= self.at:
+        timers = [timer for timer in self._timers if self.at is not None and timer > self.at]
+        if not timers:
             return [segment for _, segment in self._open.values()]
         later = self.fork()
-        later._tick(timer)
+        for timer in timers:
+            later._tick(timer)
         return [segment for _, segment in {**later._open, **self._open}.values()]
 
     def segments(self) -> list[Segment]:
@@ -125,8 +128,11 @@ class Fold:
             self._clearing = clearing_gaps(state, policy)
         if goods:
             self._goods = goods_gaps(state, policy, at)
-            self._timer = short_from(state, policy)
-        wanted = {gap.subject: gap for gaps in (self._clearing, money_against_goods(state), self._goods) for gap in gaps}
+        if goods or money:
+            short, missing = short_from(state, policy), missing_from(state, policy).values()
+            self._timers = tuple(sorted({*missing} if short is None else {short, *missing}))
+        payouts = payout_gaps(state, policy, at)
+        wanted = {gap.subject: gap for gaps in (self._clearing, money_against_goods(state), payouts, self._goods) for gap in gaps}
         order, erp = state.order, state.erp
         for subject in [subject for subject in self._open if subject not in wanted]:
             _, segment = self._open.pop(subject)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from psycopg import Connection
@@ -12,44 +13,33 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _BLOCK_ROWS = 1_000
 
 
-def copy_rows(conn: Connection[Any], statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Copy rows of None, bool, int, str, datetime, and tuples or lists of int or datetime (arrays); nothing happens without rows."""
-    texts: dict[Any, str] = {}
-    block: list[str] = []
+class Texts(dict[Any, str]):
+    """Value → its text in COPY: None, bool, int, str, datetime, and tuples of int or datetime (arrays). Each is written once."""
+
+    def __missing__(self, value: Any) -> str:
+        if value is None:
+            text = "\\N"
+        elif isinstance(value, str):
+            text = value.translate(_ESCAPES)
+        elif isinstance(value, datetime):
+            text = value.isoformat()
+        elif isinstance(value, tuple):
+            text = "{" + ",".join([self[item] for item in value]) + "}"
+        else:
+            # True and 1 are one key, and 1 is what PostgreSQL takes for both.
+            text = str(int(value))
+        self[value] = text
+        return text
+
+
+def copy_rows(conn: Connection[Any], statement: str, rows: Iterable[Sequence[Any]], texts: Texts | None = None) -> None:
+    """Copy rows; nothing happens without any. `texts` may be shared by several calls, as long as it does not grow for ever."""
+    text_of = (Texts() if texts is None else texts).__getitem__
     waiting = iter(rows)
-    first = next(waiting, None)
-    if first is None:
+    block = list(islice(waiting, _BLOCK_ROWS))
+    if not block:
         return
     with conn.cursor().copy(statement.encode()) as copy:
-        block.append(_line(first, texts))
-        for row in waiting:
-            block.append(_line(row, texts))
-            if len(block) >= _BLOCK_ROWS:
-                copy.write("".join(block))
-                block = []
-        copy.write("".join(block))
-
-
-def _line(row: Sequence[Any], texts: dict[Any, str]) -> str:
-    cells = []
-    for value in row:
-        if value is None:
-            cells.append("\\N")
-            continue
-        kind = type(value)
-        if kind is int:
-            cells.append(str(value))
-        elif kind is datetime or isinstance(value, str):
-            # Instants and names repeat: what was written once is looked up.
-            text = texts.get(value)
-            if text is None:
-                text = texts[value] = value.isoformat() if kind is datetime else value.translate(_ESCAPES)
-            cells.append(text)
-        elif kind is bool:
-            cells.append("t" if value else "f")
-        elif not value:
-            cells.append("{}")
-        else:
-            items = ",".join([item.isoformat() if type(item) is datetime else str(item) for item in value])
-            cells.append("{" + items + "}")
-    return "\t".join(cells) + "\n"
+        while block:
+            copy.write("".join(["\t".join(map(text_of, row)) + "\n" for row in block]))
+            block = list(islice(waiting, _BLOCK_ROWS))

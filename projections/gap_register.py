@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 from domain.gaps import PARTS, TOLERATED
 from domain.money import to_text
 from domain.telling import write_instant
-from projections.moments import Moment, holds
+from projections.finding import Due, parts, select, whole
+from projections.moments import Moment
 
 # What a list can be sorted by; a minus in front turns it round. The number of the row breaks ties, so that pages never overlap.
 SORTS: Final = {
@@ -42,9 +43,11 @@ class GapFilter:
     overdue: bool = False
     status: str = "open"
 
-    def condition(self, moment: Moment) -> tuple[str, dict[str, Any]]:
-        """SQL on `gaps` and its parameters."""
-        where = [holds(moment, self.status), f"kind <> '{TOLERATED}'"]
+    def select(
+        self, moment: Moment, columns: str, beyond: str = "true", order: str = "", due: Due | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """A SELECT of columns of `gaps`, and its parameters. `beyond` is a further condition, `order` and `due` are `finding`'s."""
+        where = [f"kind <> '{TOLERATED}'", beyond]
         parameters: dict[str, Any] = moment.parameters()
         for column, values in (
             ("kind", self.kinds),
@@ -63,9 +66,9 @@ class GapFilter:
         if self.return_nos is not None:
             where.append("return_no = ANY(%(return_nos)s)")
             parameters["return_nos"] = list(self.return_nos)
-        if self.overdue:
-            where.append("due_at < (CASE WHEN valid_to <= %(clock)s THEN valid_to ELSE %(clock)s END)")
-        return " AND ".join(where), parameters
+        # A few returns have a few rows: there is nothing to search for.
+        found = whole(moment, self.status) if self.return_nos is not None else parts(moment, self.status, listed=bool(order), due=due)
+        return select(found, columns, " AND ".join(where), order, overdue=self.overdue), parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +87,31 @@ def gap_page(
     if name not in SORTS:
         raise ValueError(f"sort must be one of {', '.join(SORTS)} (a minus in front turns it round), not {sort!r}")
     column, kind = SORTS[name]
-    where, parameters = asked.condition(moment)
+    direction, beyond = " DESC" if descending else "", "true"
+    paging: dict[str, Any] = {}
     if after is not None:
-        where += f" AND ({column}, gap_no) {'<' if descending else '>'} (%(after)s::{kind}, %(after_no)s)"
-        parameters |= {"after": after[0], "after_no": after[1]}
-    order = " DESC" if descending else ""
-    statement = (
-        f"SELECT {_COLUMNS}, ({column})::text AS sort_value FROM gaps WHERE {where} ORDER BY {column}{order}, gap_no{order} LIMIT %(limit)s"  # noqa: S608
-    )
-    with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(statement, parameters | {"limit": limit + 1}).fetchall()
+        beyond = f"({column}, gap_no) {'<' if descending else '>'} (%(after)s::{kind}, %(after_no)s)"
+        paging = {"after": after[0], "after_no": after[1]}
+    order = f"ORDER BY {column}{direction}, gap_no{direction} LIMIT %(limit)s"
+    found: list[dict[str, Any]] = []
+    for due in _in_turn(moment, name, descending) if asked.return_nos is None else (None,):
+        if len(found) <= limit:
+            rows_of, parameters = asked.select(moment, _COLUMNS, beyond, order, due)
+            statement = f"SELECT *, ({column})::text AS sort_value FROM ({rows_of}) AS merged {order}"  # noqa: S608 (values are parameters)
+            with conn.cursor(row_factory=dict_row) as cursor:
+                found += cursor.execute(statement, parameters | paging | {"limit": limit + 1 - len(found)})
     more = len(found) > limit
     rows = found[:limit]
     last = rows[-1] if rows else None
     _number_evidence(conn, rows, moment)
     return GapPage([_row(row, moment) for row in rows], (last["sort_value"], last["gap_no"]) if more and last else None)
+
+
+def _in_turn(moment: Moment, sort: str, descending: bool) -> tuple[Due | None, ...]:
+    """As of T, what was due by T is quickly found in that order; as a rule it fills the page, and the rest need not be asked for."""
+    if moment.as_of is None or sort != "due_at":
+        return (None,)
+    return ("after T", "by T") if descending else ("by T", "after T")
 
 
 def all_gaps(
@@ -132,8 +145,8 @@ def _number_evidence(conn: Connection[Any], rows: list[dict[str, Any]], moment: 
 
 
 def count_gaps(conn: Connection[Any], asked: GapFilter, moment: Moment) -> int:
-    where, parameters = asked.condition(moment)
-    found = conn.execute(f"SELECT count(*) FROM gaps WHERE {where}", parameters).fetchone()  # noqa: S608
+    rows_of, parameters = asked.select(moment, "1")
+    found = conn.execute(f"SELECT count(*) FROM ({rows_of}) AS held", parameters).fetchone()  # noqa: S608
     assert found is not None
     return int(found[0])
 
@@ -144,12 +157,13 @@ def gaps_of_return(conn: Connection[Any], return_no: int, moment: Moment, status
 
 _COLUMNS = """gap_no, return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner,
     breakdown, evidence, explanation, opened_at, due_at, closed,
-    nullif(valid_to, 'infinity') AS valid_to, nullif(end_known_from, 'infinity') AS end_known_from"""
+    CASE WHEN valid_to < 'infinity' THEN valid_to END AS ended_at,
+    CASE WHEN end_known_from < 'infinity' THEN end_known_from END AS end_known_at"""
 
 
 def _row(found: dict[str, Any], moment: Moment) -> dict[str, Any]:
     currency = found["currency"]
-    closed_at = found["valid_to"] if found["closed"] and _is_past(found, moment) else None
+    closed_at = found["ended_at"] if found["closed"] and _is_past(found, moment) else None
     return {
         "kind": found["kind"],
         "return": found["return_id"],
@@ -177,7 +191,7 @@ def _row(found: dict[str, Any], moment: Moment) -> dict[str, Any]:
 
 
 def _is_past(found: dict[str, Any], moment: Moment) -> bool:
-    ended: datetime | None = found["valid_to"]
+    ended: datetime | None = found["ended_at"]
     if ended is None or (moment.as_of is not None and ended > moment.as_of):
         return False
-    return moment.known_at is None or found["end_known_from"] is None or found["end_known_from"] <= moment.known_at
+    return moment.known_at is None or found["end_known_at"] is None or found["end_known_at"] <= moment.known_at

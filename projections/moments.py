@@ -25,8 +25,17 @@ class Moment:
         return {"t": self.as_of, "k": self.known_at, "clock": self.clock}
 
 
+def check_status(status: str) -> None:
+    if status not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
+
+
 def holds(moment: Moment, status: str = "open") -> str:
-    """The SQL condition on `gaps` under which a row is part of the answer; its parameters are `Moment.parameters`."""
+    """The SQL condition on `gaps` under which a row is part of the answer; its parameters are `Moment.parameters`.
+
+    Raises ValueError for an unknown status.
+    """
+    check_status(status)
     known = "known_to = 'infinity'" if moment.known_at is None else "known_from <= %(k)s AND known_to > %(k)s"
     unended = "valid_to = 'infinity'" if moment.as_of is None else "valid_to > %(t)s"
     if moment.known_at is not None:
@@ -46,4 +55,4 @@ def holds(moment: Moment, status: str = "open") -> str:
         case "all":
             return f"{known} AND (({is_open}) OR ({over}))"
         case _:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
+            raise AssertionError(status)

@@ -18,12 +18,12 @@ _BUCKET_ENDS_DAYS = (1, 3, 7, 14, 30)
 
 def summary(conn: Connection[Any], asked: GapFilter, moment: Moment) -> list[dict[str, Any]]:
     """Rows of {kind, owner, currency, age, count, amount, units}, by kind and age; amount is null where a kind has none."""
-    where, parameters = asked.condition(moment)
-    ends = "ARRAY[" + ", ".join(f"%(clock)s::timestamptz - interval '{days} days'" for days in reversed(_BUCKET_ENDS_DAYS)) + "]"
+    rows_of, parameters = asked.select(moment, "kind, owner, currency, opened_at, amount_minor, units")
+    ends = "ARRAY[" + ", ".join(f"%(clock)s::timestamptz - interval '{days * 24} hours'" for days in reversed(_BUCKET_ENDS_DAYS)) + "]"
     statement = f"""
         SELECT kind, owner, currency, {len(_BUCKET_ENDS_DAYS)} - width_bucket(opened_at, {ends}) AS bucket,
                count(*) AS count, sum(amount_minor) AS amount_minor, sum(units) AS units
-        FROM gaps WHERE {where} GROUP BY 1, 2, 3, 4 ORDER BY 1, 3, 2, 4"""  # noqa: S608 (conditions from GapFilter, values are parameters)
+        FROM ({rows_of}) AS held GROUP BY 1, 2, 3, 4 ORDER BY 1, 3, 2, 4"""  # noqa: S608 (values are parameters)
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(statement, parameters).fetchall()
     return [

@@ -139,4 +139,4 @@ CREATE TABLE set_aside (
 
 -- What folding itself finds its rows by; the indexes that answers need stand in indexes.sql.
 CREATE UNIQUE INDEX returns_key ON returns (return_id, platform, merchant);
-CREATE INDEX gaps_of_return ON gaps (return_no) WHERE known_to = 'infinity';
+CREATE INDEX gaps_of_return ON gaps (return_no, known_to);

@@ -17,7 +17,7 @@ from domain.replay import stage
 from domain.returns import ReturnState
 from domain.telling import ReturnKey
 from domain.timeline import Fold, Segment
-from projections.copying import copy_rows
+from projections.copying import Texts, copy_rows
 from projections.folding import Lesson
 
 INFINITY = "infinity"
@@ -60,6 +60,7 @@ class Batch:
         self._money_sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._unit_sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(PLACES))
         self._set_aside: list[tuple[Any, ...]] = []
+        self._texts = Texts()
 
     def take(self, key: ReturnKey, return_no: int, folded: Fold, lessons: Sequence[Lesson], recorded_ats: Sequence[datetime]) -> None:
         for lesson in lessons:
@@ -83,8 +84,8 @@ class Batch:
         # Rows that end first: a new row may stand where a withdrawn one stood.
         self._write_endings(conn)
         self._write_gaps(conn)
-        copy_rows(conn, _MONEY_COPY, self._money)
-        copy_rows(conn, _UNITS_COPY, self._units)
+        copy_rows(conn, _MONEY_COPY, self._money, self._texts)
+        copy_rows(conn, _UNITS_COPY, self._units, self._texts)
         self._write_board(conn)
         _upsert(conn, _MONEY_SUMS, [(*key, *sums) for key, sums in sorted(self._money_sums.items())])
         _upsert(conn, _UNIT_SUMS, [(*key, *sums) for key, sums in sorted(self._unit_sums.items())])
@@ -131,18 +132,18 @@ class Batch:
             return
         conn.execute(_ENDINGS_TABLE)
         rows = ((*row, e.valid_to or INFINITY, e.closed, e.end_known_from, e.known_to or INFINITY) for row, e in self._endings.items())
-        copy_rows(conn, "COPY gap_endings FROM STDIN", rows)
+        copy_rows(conn, "COPY gap_endings FROM STDIN", rows, self._texts)
         conn.execute(_ENDINGS)
 
     def _write_board(self, conn: Connection[Any]) -> None:
         if self._board:
             conn.execute(_BOARD_TABLE)
-            copy_rows(conn, "COPY moved_returns FROM STDIN", self._board.values())
+            copy_rows(conn, "COPY moved_returns FROM STDIN", self._board.values(), self._texts)
             conn.execute(_BOARD_UPSERT)
 
     def _write_gaps(self, conn: Connection[Any]) -> None:
         # Learnt and withdrawn in the same moment: nobody ever knew it.
-        copy_rows(conn, _GAPS_COPY, (_gap_row(new) for new in self._new if new.known_to != new.known_from))
+        copy_rows(conn, _GAPS_COPY, (_gap_row(new) for new in self._new if new.known_to != new.known_from), self._texts)
 
 
 def _gap_row(new: _New) -> tuple[Any, ...]:
@@ -189,7 +190,7 @@ def _board_row(key: ReturnKey, return_no: int, folded: Fold, recorded_ats: Seque
         state.first_at,
         state.last_at,
         state.sequence,
-        recorded_ats,
+        tuple(recorded_ats),
     )
 
 

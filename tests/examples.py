@@ -110,6 +110,18 @@ CONTRACT_EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "Cancelled": {**_SHOP, "platform": "shopify", "return": "order-5126", "fact": "Cancelled", "occurred_at": "2026-10-05T06:45:00+02:00"},
     "Expired": {**_SHOP, "return": "RMA-0966", "fact": "Expired", "occurred_at": "2026-11-01T00:00:00Z"},
+    "PayoutSettled": {
+        **_REFUND,
+        "fact": "PayoutSettled",
+        "occurred_at": "2026-10-12T00:00:00Z",
+        "source_id": "shopify/balance/77412309/RMA-1001",
+        "payout": "623721858",
+        "refund": "RF-7001",
+        "transaction": "ch_3Q9xYkLkdIwHu7ix",
+        "currency": "GBP",
+        "amount": "164.1",
+        "fee": "-0.4",
+    },
 }
 
 EXAMPLES: dict[str, Telling] = {name: read_telling(told) for name, told in CONTRACT_EXAMPLES.items()}

@@ -215,5 +215,18 @@ CSV_KINDS: dict[str, CsvKind] = {
             (*_common("returngo", "RMA1001", "2026-10-06T15:20:00+01:00", "WO-1"), _ERP, *_units()),
             _SAME_SOURCE,
         ),
+        CsvKind(
+            "payouts",
+            "PayoutSettled",
+            (
+                *_common("returngo", "RMA1001", "2026-10-09T00:00:00Z", ""),
+                Column("payout", "623721858", required=True, read=text),
+                Column("refund", "929361463", required=True, read=text),
+                Column("transaction", "1068278587", read=text),
+                _CURRENCY,
+                Column("amount", "45.98", required=True, read=money),
+                Column("fee", "", read=money),
+            ),
+        ),
     )
 }

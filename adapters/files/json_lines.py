@@ -16,7 +16,7 @@ from domain.refusals import Rejected
 LONGEST_LINE_BYTES = 1 << 20
 EXAMPLE = (
     '{"fact":"Refunded","merchant":"acme","platform":"returngo","return":"RMA1001","occurred_at":"2026-10-06T11:00:00+01:00","refund":"929361463",'
-    '"currency":"GBP","amount":{"items":"38.32","tax":"7.66","shipping":"0.00","fees":"0.00","total":"45.98"},"method":"original_payment","source_id":"refund-929361463"}\n'
+    '"currency":"GBP","amount":{"items":"38.32","tax":"7.66","shipping":"0.00","fees":"0.00","total":"45.98"},"method":"original_payment","transaction":"1068278587"}\n'
 )
 ONE_A_LINE = "write one fact a line, each a JSON object on a line of its own"
 

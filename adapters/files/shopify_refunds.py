@@ -21,6 +21,12 @@ METHODS = {
     "bank_deposit": "bank_transfer",
     "manual": "bank_transfer",
 }
+# Money by these routes comes back past Shopify Payments, so that no payout of the shop's will ever hold it. The payment of such a refund is
+# not named in the fact: what names its payment is looked for in the payouts.
+_OUTSIDE = """paypal paypal_express manual cash cash_on_delivery cash_on_delivery_(cod) money_order bank_deposit stripe adyen worldpay
+braintree authorize_net checkout_com cybersource mollie sagepay opayo klarna klarna_payments afterpay clearpay affirm sezzle
+amazon_payments amazon_pay razorpay mercado_pago square"""
+OUTSIDE_PAYOUTS = frozenset(_OUTSIDE.split())
 
 
 def read_refund(refund: object, order: dict[str, Any], merchant: str, include_test: bool) -> Telling:
@@ -41,7 +47,7 @@ def read_refund(refund: object, order: dict[str, Any], merchant: str, include_te
         "amount": Arithmetic(refund, order, currency).amount(total),
         "method": _method(paid),
     }
-    if len(paid) == 1 and paid[0].get("id") is not None:
+    if len(paid) == 1 and paid[0].get("id") is not None and gateway_of(paid[0]) not in OUTSIDE_PAYOUTS:
         fields["transaction"] = _identity(paid[0], "id", "transactions[0].id")
     return told(fields, merchant)
 
@@ -128,6 +134,10 @@ def _identity(holder: dict[str, Any], field: str, path: str | None = None) -> st
 
 
 def _method(paid: list[dict[str, Any]]) -> str:
-    gateways = [str(each.get("gateway")).strip().casefold().replace(" ", "_").replace("-", "_") for each in paid]
-    methods = {METHODS.get(gateway, "original_payment") for gateway in gateways}
+    methods = {METHODS.get(gateway_of(each), "original_payment") for each in paid}
     return methods.pop() if len(methods) == 1 else "original_payment"
+
+
+def gateway_of(transaction: dict[str, Any]) -> str:
+    """The one spelling of a gateway: `Cash on Delivery (COD)` is `cash_on_delivery_(cod)`."""
+    return str(transaction.get("gateway")).strip().casefold().replace(" ", "_").replace("-", "_")

@@ -108,7 +108,7 @@ class TableFacts:
         try:
             return told(fact, self._given["merchant"], self._given["platform"])
         except Rejected as rejected:
-            raise RowsRejected(_at_its_row(rejected, list(lines))) from None
+            raise RowsRejected(_at_its_row(rejected, list(lines), "total" if self._of_amount else "amount")) from None
 
     def _cell(self, name: str, cells: list[str]) -> str:
         at = self._headings.places.get(name)
@@ -158,9 +158,12 @@ def _one_spelling(column: Column, cell: str) -> str:
     return cell
 
 
-def _at_its_row(rejected: Rejected, line_numbers: list[int]) -> dict[int, Rejected]:
-    """The rejection of a fact as that of one row, in the words of the file: its columns in place of a path into the fact."""
+def _at_its_row(rejected: Rejected, line_numbers: list[int], amount: str) -> dict[int, Rejected]:
+    """The rejection of a fact as that of one row, in the words of the file: its columns in place of a path into the fact.
+
+    `amount` is the column that the amount as a whole stands in.
+    """
     if found := _IN_LINES.match(rejected.field):
         return {line_numbers[int(found[1])]: Rejected(found[2], rejected.reason)}
-    column = {"amount": "total", "lines": "line"}.get(rejected.field) or re.sub(r"^amount\.|\[.*", "", rejected.field)
+    column = {"amount": amount, "lines": "line"}.get(rejected.field) or re.sub(r"^amount\.|\[.*", "", rejected.field)
     return {line_numbers[0]: Rejected(column, rejected.reason)}

@@ -85,4 +85,5 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "credit-notes": {**RETURN, "credit_note": "CN-1", "erp": "cin7", "currency": "GBP", "total": "12.00"},
     "restocks": {**RETURN, "line": "1", "quantity": 1},
     "write-offs": {**RETURN, "line": "1", "quantity": 1},
+    "payouts": {**RETURN, "payout": "9", "refund": "1", "currency": "GBP", "amount": "12.00"},
 }

@@ -88,7 +88,7 @@ def test_a_quantity_is_a_whole_number_above_zero(quantity: object, tmp_path: Pat
 
 def test_lines_are_unique_within_a_return(tmp_path: Path) -> None:
     [error] = errors(rows_of(tmp_path, json_lines([{**INITIATED, "lines": INITIATED["lines"] * 2}]), "facts")).values()
-    assert error == "row: line '1' stands twice; lines are unique within a return"
+    assert error == "lines: line '1' stands twice; lines are unique within a return"
 
 
 @pytest.mark.parametrize(

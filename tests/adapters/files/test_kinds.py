@@ -22,6 +22,7 @@ def test_the_kinds_are_those_of_the_contract() -> None:
         "credit-notes",
         "restocks",
         "write-offs",
+        "payouts",
         "shopify-refunds",
     }
 
@@ -101,10 +102,10 @@ def test_a_file_that_is_not_there_is_refused(kind: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'payouts' is no kind of file; it is one of facts, returns"):
-        read_file(tmp_path / "x", "payouts")
+    with pytest.raises(ValueError, match="'orders' is no kind of file; it is one of facts, returns"):
+        read_file(tmp_path / "x", "orders")
     with pytest.raises(ValueError, match="is no kind of file"):
-        template("payouts")
+        template("orders")
 
 
 def test_shopify_needs_a_merchant(tmp_path: Path) -> None:

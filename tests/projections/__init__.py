@@ -1,0 +1,1 @@
+"""The read models in PostgreSQL, against the oracle and against themselves."""
