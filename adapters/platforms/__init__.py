@@ -1,0 +1,1 @@
+"""The returns platforms: what each says, told as facts; one room a platform, all behind the same port."""
