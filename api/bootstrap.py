@@ -17,7 +17,8 @@ from adapters.policies import Policies, adopt_policies
 from adapters.postgres.embedded import open_database
 from adapters.projector import Projector
 from adapters.read_models import make_read_models
-from api.settings import Settings
+from api.settings import DEMO_HOUSE, Settings
+from api.settings import Connection as Account
 from projections.moments import Moment
 
 # Raised whenever what is projected changes: read models of another shape are rebuilt from the log at the next start.
@@ -39,8 +40,10 @@ class House:
         self.policies = Policies({})
         self.ledger = Ledger(url, self.schema, clock)
         self.pool: ConnectionPool[Connection[Any]] = ConnectionPool(
-            url, min_size=0, max_size=pool_size, open=False, kwargs={"autocommit": True}, configure=self._configure
-        )
+            url, min_size=0, max_size=pool_size, open=False, kwargs={"autocommit": True}, configure=self._configure,
+            # The pool waits longer after each failed attempt; begun anew every few seconds, it notices soon that a server is back.
+            reconnect_timeout=5.0,
+        )  # fmt: skip
 
     def _configure(self, conn: Connection[Any]) -> None:
         conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema)))
@@ -57,6 +60,11 @@ class House:
     def close(self) -> None:
         self.pool.close()
         self.ledger.close()
+
+    @property
+    def connections(self) -> tuple[Account, ...]:
+        """The platforms' accounts. Those of the configuration are real ones, and nothing of the demo."""
+        return () if self.name == DEMO_HOUSE else self.settings.connections
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:

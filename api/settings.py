@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from adapters.inbox.sealing import Seal, SealError
 from domain.policy import Duration, Policy
 
 PREFIX = "RETURNS_LEDGER_"
@@ -44,10 +45,28 @@ def _read_secret(given: object) -> object:
 
 Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
 Poll = Annotated[Duration | Literal["off"], Field(union_mode="left_to_right")]
+Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,5}/(s|min|h|d)$")]
 
 
 class Database(_Table):
     url: Secret | None = None
+
+
+class Inbox(_Table):
+    """How raw webhooks are kept: encrypted with `key` (one or several, the newest first), and for how many days."""
+
+    key: Secret | None = None
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
+
+    @field_validator("key")
+    @classmethod
+    def _fits(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            try:
+                Seal(key.get_secret_value())
+            except SealError as wrong:
+                raise ValueError(str(wrong)) from None
+        return key
 
 
 class Posting(_Table):
@@ -73,8 +92,10 @@ class Connection(_Table):
     webhook_secret: Secret | None = None
     credentials: dict[str, Secret] = Field(default_factory=dict)
     poll: Poll = Field(default="5m", validate_default=True)
+    rate: Rate | None = None
     erp: str | None = None
     refunds_from: str | None = None
+    mappings: dict[str, dict[str, str]] = Field(default_factory=dict)
     policy: ConnectionPolicy = Field(default_factory=ConnectionPolicy)
 
 
@@ -86,7 +107,7 @@ class Erp(_Table):
     base_url: str | None = None
     credentials: dict[str, Secret] = Field(default_factory=dict)
     poll: Poll = Field(default="10m", validate_default=True)
-    rate: Annotated[str, Field(pattern=r"^\d{1,6}/(s|min|h|d)$")] | None = None
+    rate: Rate | None = None
     accounts: dict[str, str] = Field(default_factory=dict)
 
 
@@ -99,6 +120,7 @@ class Settings(_Table):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database: Database = Database()
+    inbox: Inbox = Inbox()
     connections: tuple[Connection, ...] = ()
     erps: tuple[Erp, ...] = ()
 
@@ -117,6 +139,12 @@ class Settings(_Table):
             if connection.refunds_from is not None and connection.refunds_from not in names:
                 raise ValueError(
                     f"connections.{connection.name}.refunds_from: there is no [[connections]] with the name {connection.refunds_from!r}"
+                )
+            shop = next((other for other in self.connections if other.name == connection.refunds_from), connection)
+            if shop is not connection and (shop.platform != "shopify" or shop.merchant != connection.merchant):
+                raise ValueError(
+                    f"connections.{connection.name}.refunds_from: {shop.name!r} is {shop.merchant}'s {shop.platform}; "
+                    f"it must be a shopify connection of {connection.merchant}"
                 )
             of = (connection.merchant, connection.platform)
             if connection.erp is not None and of in writers:
@@ -164,6 +192,9 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     url = _secret_of(environ, "DATABASE_URL") or _secret_of(environ, f"{PREFIX}DATABASE_URL")
     if url:
         given["database"] = {"url": url}
+    inbox_key = _secret_of(environ, f"{PREFIX}INBOX_KEY")
+    if inbox_key and isinstance(given.setdefault("inbox", {}), dict):
+        given["inbox"]["key"] = inbox_key
     try:
         return Settings.model_validate(given)
     except ValidationError as invalid:

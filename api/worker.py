@@ -1,4 +1,4 @@
-"""What runs beside the web server: the projector that keeps the read models fresh, and the demo's feed."""
+"""What runs beside the web server: the projector that keeps the read models fresh, the inbox, and the demo's feed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import psycopg
 
 from adapters.demo.feed import Feed, count_live
 from adapters.event_store import LedgerError
+from adapters.inbox.lines import run_lines
 from api.bootstrap import House, clock
+from api.connecting import open_lines
 
 log = logging.getLogger("returns_ledger")
 
@@ -32,6 +34,12 @@ def project(house: House, stop: threading.Event) -> None:
             log.warning("projections: %s; trying again in %.0f s", str(failure).strip(), pause)
             stop.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def work_inbox(house: House, stop: threading.Event) -> None:
+    """Work off what the platforms send, and poll them, until `stop`."""
+    with open_lines(house, stop) as (inbox, lines):
+        run_lines(inbox, lines, stop)
 
 
 def feed(house: House, stop: threading.Event) -> None:

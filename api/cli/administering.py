@@ -12,11 +12,14 @@ import typer
 
 from adapters import keys as key_ring
 from adapters.event_store import LedgerError
+from adapters.inbox.sealing import SealError
 from adapters.migrations import pending
+from adapters.platforms.port import SIGNING
 from adapters.postgres.embedded import EmbeddedError
 from api.bootstrap import House, open_house
 from api.cli.common import FAILED, OK, ConfigOption, HouseOption, JsonOption, asked_house, checked_house, fail, talk, write_json, write_rows
-from api.settings import DEMO_HOUSE, Settings, SettingsError, load_settings
+from api.sealing import seal_of
+from api.settings import Settings, SettingsError, load_settings
 from domain.policy import read_duration
 
 keys = typer.Typer(help="Keys to the HTTP API.", no_args_is_help=True)
@@ -145,13 +148,29 @@ def _examine_house(settings: Settings, opened: House) -> Iterator[tuple[str, boo
             not count,
             "no return" if not count else f"{count} returns that could not be folded ({shown}): `returns-ledger rebuild` tries them again",
         )
-        if opened.name != DEMO_HOUSE:
-            for connection in settings.connections:
-                yield (
-                    f"connection {connection.name}",
-                    True,
-                    f"{connection.merchant} on {connection.platform}, posts to {connection.erp or 'nothing'}",
-                )
+        yield ("inbox", *_examine_inbox(opened, conn))
+    from api.connecting import check_connection  # it brings all that is needed to ask a vendor
+
+    for connection in opened.connections:
+        works, said = check_connection(opened, connection)
+        about = f"{connection.merchant} on {connection.platform}, posts to {connection.erp or 'nothing'}"
+        yield f"connection {connection.name}", works, f"{about}: {said}"
+        if connection.webhook_secret is None:
+            unsafe = "its webhooks are refused" if connection.platform in SIGNING else "whoever knows the address can send webhooks"
+            yield f"webhooks {connection.name}", connection.poll != "off", f"no webhook_secret is set: {unsafe}"
+
+
+def _examine_inbox(opened: House, conn: psycopg.Connection[Any]) -> tuple[bool, str]:
+    newest = conn.execute("SELECT body FROM inbox WHERE body IS NOT NULL ORDER BY id DESC LIMIT 1").fetchone()
+    try:
+        seal = seal_of(opened)
+        if newest is not None:
+            seal.open(newest[0])
+    except SealError as wrong:
+        return False, str(wrong)
+    failed = _one(conn, "SELECT count(*) FROM inbox WHERE state = 'failed'")
+    said = f"; {failed} deliveries failed: `returns-ledger inbox list --state failed`" if failed else ""
+    return True, f"bodies are encrypted, and kept for {opened.settings.inbox.keep_days} days{said}"
 
 
 def _one(conn: psycopg.Connection[Any], question: str) -> int:

@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from adapters.event_store import LedgerError
 from adapters.files import FilesError
+from adapters.inbox.sealing import SealError
+from adapters.platforms.port import UnusableConnection
 from adapters.postgres.embedded import EmbeddedError
 from adapters.side import RebuildError
-from api.cli import administering, asking, importing, proving, running
+from api.cli import administering, asking, importing, inboxing, proving, running
 from api.cli.common import FAILED, talk
 from api.settings import SettingsError
 from domain.refusals import Refusal
@@ -38,13 +40,27 @@ app.command("tie-out")(asking.tie_out)
 app.command("journal")(proving.journal)
 app.command("rebuild")(proving.rebuild_read_models)
 app.command("verify")(proving.verify_house)
+app.add_typer(inboxing.inbox, name="inbox")
+app.command("connections")(inboxing.connections)
+app.command("forget")(inboxing.forget_order)
 app.command("doctor")(administering.doctor)
 app.command("migrate")(administering.migrate_house)
 app.add_typer(administering.keys, name="key")
 app.add_typer(administering.configuration, name="config")
 
 # What is the operator's or the user's to mend: one line, no traceback.
-EXPECTED = (SettingsError, EmbeddedError, LedgerError, FilesError, RebuildError, NoSuchReturn, AmbiguousReturn, Refusal)
+EXPECTED = (
+    SettingsError,
+    EmbeddedError,
+    LedgerError,
+    FilesError,
+    RebuildError,
+    NoSuchReturn,
+    AmbiguousReturn,
+    Refusal,
+    UnusableConnection,
+    SealError,
+)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from api.bootstrap import House, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
 from api.settings import DEMO_HOUSE, Settings, load_settings
 
-PARTS = ("web", "worker", "feed")
+PARTS = ("web", "worker", "inbox", "feed")
 STOP_SECONDS = 4.0
 # A part that dies is started again; one that keeps dying ends the house, so that whoever watches it hears of it.
 MOST_STARTS, WITHIN_SECONDS = 5, 60.0
@@ -42,7 +42,7 @@ def run(
     house: HouseOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Run the house: database, API and console, projections. Ctrl-C stops all of it."""
+    """Run the house: database, API and console, projections, the platforms' inbox. Ctrl-C stops all of it."""
     settings = load_settings(config)
     if only is not None and only not in PARTS:
         raise typer.BadParameter(f"{only!r}: choose from {', '.join(PARTS)}", param_hint="--only")
@@ -54,6 +54,10 @@ def run(
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # What httpx or psycopg say at INFO is of no use to whoever runs the house.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    if not demo_wanted and settings.connections:
+        from api.connecting import check_connections
+
+        check_connections(settings)
     if only is None:
         _Supervisor(settings, chosen, demo_wanted, host, port, config).run()
     else:
@@ -61,17 +65,20 @@ def run(
 
 
 def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host: str, port: int) -> None:
-    from api.worker import feed, project  # the web server's process has no use for it
+    from api.worker import feed, project, work_inbox  # the web server's process has no use for it
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     _end_with_parent(stop)
-    with open_house(settings, house, pool_size=16 if part == "web" else 4) as opened:
+    pool_size = 16 if part == "web" else 4 + len(settings.connections)
+    with open_house(settings, house, pool_size=pool_size) as opened:
         if part == "web":
             _serve(opened, demo, host, port, stop)
         elif part == "worker":
             project(opened, stop)
+        elif part == "inbox":
+            work_inbox(opened, stop)
         else:
             feed(opened, stop)
 
@@ -80,11 +87,12 @@ def _serve(opened: House, demo: bool, host: str, port: int, stop: threading.Even
     import uvicorn
 
     from api.http.app import make_app
+    from api.http.heads import BoundedHead
 
     keys_needed = not (demo and host in LOOPBACK)
     app = make_app(opened, demo=demo, keys_needed=keys_needed)
     settings = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
+        app, http=BoundedHead, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
     )
     server = uvicorn.Server(settings)
 
@@ -125,7 +133,9 @@ class _Supervisor:
 
     def __init__(self, settings: Settings, house: str | None, demo: bool, host: str, port: int, config: Path | None) -> None:
         self._settings, self._house, self._demo, self._host, self._port, self._config = settings, house, demo, host, port, config
-        self._parts = [_Part("worker"), _Part("web"), *([_Part("feed")] if demo else [])]
+        # The inbox has a process of its own: reading documents must not hold up the projections, nor they it.
+        beside = ["feed"] if demo else ["inbox"] if settings.connections else []
+        self._parts = [_Part(name) for name in ("worker", "web", *beside)]
         self._stop = threading.Event()
 
     def run(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from domain.policy import DEFAULT_OWNERS, DEFAULT_SLA, GapKind, write_duration
+from domain.policy import DEFAULT_OWNERS, DEFAULT_SLA, GapKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,4 +322,5 @@ def title(kind: str) -> str:
 
 def usual_owner(kind: GapKind) -> str:
     """Who has to close it, and within which time, as long as no policy says otherwise."""
-    return f"{DEFAULT_OWNERS[kind]}, within {write_duration(DEFAULT_SLA[kind])}"
+    hours = int(DEFAULT_SLA[kind].total_seconds()) // 3600
+    return f"{DEFAULT_OWNERS[kind]}, within {'a day' if hours == 24 else f'{hours // 24} days' if hours % 24 == 0 else f'{hours} hours'}"

@@ -13,16 +13,29 @@ from starlette.concurrency import run_in_threadpool
 from adapters import keys
 from api.bootstrap import House, clock
 from api.http.problems import Problem
+from api.http.reading import connection
 
 
 class Permission(StrEnum):
-    """OPEN is for whoever reaches the port: probes, figures without business content, a style sheet."""
+    """OPEN is for whoever reaches the port: probes, figures without business content, a style sheet.
+
+    RAW shows what platforms sent as it came, with names and addresses; OPERATE has the house do something again.
+    """
 
     OPEN = "open"
     READ = "read"
+    RAW = "raw"
+    OPERATE = "operate"
 
 
-PERMISSIONS: Final[Mapping[str, frozenset[Permission]]] = {role: frozenset({Permission.READ}) for role in keys.ROLES}
+_MORE: Final[Mapping[str, frozenset[Permission]]] = {
+    "auditor": frozenset({Permission.RAW}),
+    "ops": frozenset({Permission.RAW, Permission.OPERATE}),
+    "admin": frozenset({Permission.RAW, Permission.OPERATE}),
+}
+PERMISSIONS: Final[Mapping[str, frozenset[Permission]]] = {
+    role: frozenset({Permission.READ}) | _MORE.get(role, frozenset()) for role in keys.ROLES
+}
 _HOW = "send `Authorization: Bearer rl_…`; `returns-ledger key create --role auditor` makes a key"
 
 
@@ -50,7 +63,7 @@ def _holder(house: House, header: str | None) -> keys.Holder:
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key.strip().startswith(keys.PREFIX):
         raise _unauthorized(f"Only keys of this house are understood: {_HOW}.", "Bearer")
-    with house.connection() as conn:
+    with connection(house) as conn:
         holder = keys.find(conn, key.strip(), clock())
     if holder is None:
         raise _unauthorized(f"This key is unknown, expired or revoked: {_HOW}.", 'Bearer error="invalid_token"')

@@ -34,6 +34,12 @@ def openapi(request: Request) -> Response:
     told = request.app.openapi()
     # Put in here, because what makes the description leaves out every null.
     told["components"]["schemas"]["GapRow"]["examples"] = [GAP_EXAMPLE]
+    told["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "A key, rl_…"}}
+    if request.app.state.keys_needed:
+        for path, methods in told["paths"].items():
+            if path.startswith("/api/"):
+                for told_method in methods.values():
+                    told_method["security"] = [{"key": []}]
     return Response(orjson.dumps(told), media_type="application/json")
 
 

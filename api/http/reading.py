@@ -39,14 +39,15 @@ class Reading:
 @contextmanager
 def reading(house: House) -> Iterator[Reading]:
     """Every query in the block sees the same state. Raises psycopg.OperationalError where the database is away or takes too long."""
-    with _connection(house) as conn, snapshot(conn):
+    with connection(house) as conn, snapshot(conn):
         found = conn.execute("SELECT position FROM projection_position").fetchone()
         position = int(found[0]) if found else 0
         yield Reading(conn, position, max(0, house.ledger.head() - position))
 
 
 @contextmanager
-def _connection(house: House) -> Iterator[Connection[Any]]:
+def connection(house: House) -> Iterator[Connection[Any]]:
+    """One that nobody waits for long, and on which no query takes long."""
     conn = _take(house)
     try:
         yield conn

@@ -1,5 +1,6 @@
 """Filters and moments: what is asked is what is answered, and what is misspelt is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -171,3 +172,21 @@ def test_the_board_is_filtered(shop: House, client: httpx.Client) -> None:
     assert len(board(stage=["announced", "refunded"])) == 4
     assert_problem(client.get("/api/returns", params={"stage": "lost"}), 422, field="stage")
     assert_problem(client.get("/api/returns", params={"as_of": "2026-10-01"}), 422, field="as_of")
+
+
+def test_the_first_and_the_last_moment_there_are(shop: House, client: httpx.Client) -> None:
+    for moment, gaps in (("0001-01-01T00:00:00Z", False), ("9999-12-31T23:59:59.999999Z", True)):
+        for path in ("/api/gaps", "/api/summary", "/api/tie-out", "/api/exports/gaps.xlsx", "/", "/tie-out"):
+            for field in ("as_of", "known_at"):
+                answer = client.get(path, params={field: moment})
+                assert answer.status_code == 200, (path, field, moment)
+                if path == "/api/gaps":
+                    assert bool(answer.json()["items"]) is gaps
+
+
+def test_many_at_once(shop: House, client: httpx.Client) -> None:
+    """More than there are connections: they wait for each other, and none fails."""
+    with ThreadPoolExecutor(40) as crowd:
+        answers = list(crowd.map(lambda number: client.get("/api/gaps", params={"limit": number % 5 + 1}), range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert all(len(answer.json()["items"]) == number % 5 + 1 for number, answer in enumerate(answers))

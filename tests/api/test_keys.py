@@ -87,6 +87,9 @@ def test_every_api_address_asks_for_a_key(house: House) -> None:
         for role, key in made.items():
             assert client.get("/api/gaps", headers={"Authorization": f"Bearer {key}"}).status_code == 200, role
         assert client.get("/api/gaps", headers={"Authorization": f"bearer {made['ops']}"}).status_code == 200
+        told = client.get("/api/openapi.json", headers={"Authorization": f"Bearer {made['auditor']}"}).json()
+        assert told["paths"]["/api/gaps"]["get"]["security"] == [{"key": []}]
+        assert "security" not in told["paths"]["/livez"]["get"]
         # Whoever has no key learns nothing, not even whether the question was well put.
         assert_problem(client.get("/api/gaps", params={"kind": "nonsense"}), 401)
 

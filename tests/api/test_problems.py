@@ -108,6 +108,8 @@ def test_a_database_that_goes_away_and_comes_back(database: str, tmp_path: Path)
                     answer = client.get(path)
                     assert_problem(answer, 503)
                     assert int(answer.headers["Retry-After"]) > 0
+                with asking(house, keys_needed=True) as keyed:
+                    assert_problem(keyed.get("/api/gaps", headers={"Authorization": "Bearer rl_x"}), 503)
                 assert client.get("/livez").status_code == 200
                 assert "returns_ledger_database_up 0.0" in client.get("/metrics").text
                 assert "Away for a moment" in client.get("/", headers={"Accept": "text/html"}).text

@@ -1,0 +1,1 @@
+"""The inbox: what came in is worked off, whatever breaks meanwhile."""
