@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from adapters.platforms.happy_returns.reading import ASK_WITHIN, PostReader
 from adapters.platforms.happy_returns.signature import Recipe
 from adapters.platforms.port import Answer, ConnectionSettings, Delivery, Desk, Label, NotUnderstood, Polled, Reading
 from adapters.platforms.watching import Watch
+from domain.telling import write_telling
 
 
 class HappyReturns:
@@ -49,6 +51,9 @@ class HappyReturns:
         post = read_post(parse(delivery.body), strip_suffix=self._reader.strip_suffix)
         reading, parts = self._reader.read(post, desk, delivery.received_at)
         watch_parts(self._watch, post, parts, delivery.received_at)
+        if not reading.facts and not reading.waits_for:
+            # Nothing new: then it is shown with what it tells once more.
+            return replace(reading, facts=tuple(write_telling(telling) for part in parts for telling in part.told.ours))
         return reading
 
     def poll(self, cursor: Mapping[str, Any] | None, desk: Desk) -> Iterator[Polled]:

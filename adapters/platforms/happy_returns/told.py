@@ -41,14 +41,14 @@ def source_of(base: str, step: str, units: Iterable[Unit] = ()) -> str:
 
 def find_part(return_id: str, order: str | None, told: Callable[[str], Sequence[Telling]]) -> str | None:
     """Where the ledger has this order's part of the return; None where it has nothing that says so."""
+    whole = told(return_id)
+    sources = [telling.source_id for telling in whole if telling.source_id is not None]
     base = base_of(return_id, order)
+    if any(source.startswith(base) for source in sources):
+        return return_id
     split = part_of(return_id, order)
     if told(split):
         return split
-    whole = told(return_id)
-    sources = [telling.source_id for telling in whole if telling.source_id is not None]
-    if any(source.startswith(base) for source in sources):
-        return return_id
     orders = [telling.fact.order for telling in whole if isinstance(telling.fact, Initiated)]
     if order is None or any(named.lstrip("#") == order.lstrip("#") for named in orders):
         return return_id if whole else None
@@ -57,16 +57,18 @@ def find_part(return_id: str, order: str | None, told: Callable[[str], Sequence[
 
 
 class Told:
-    """What was told of one part of a return."""
+    """What was told of one part of a return; `ours` by this room."""
 
     def __init__(self, base: str, tellings: Sequence[Telling]) -> None:
         self.base = base
         self.announced = any(isinstance(telling.fact, Initiated) for telling in tellings)
+        self.ours: list[Telling] = []
         self._sources: set[str] = set()
         self._units: dict[str, set[str]] = {}
         for telling in tellings:
             if telling.source_id is None or not telling.source_id.startswith(base):
                 continue
+            self.ours.append(telling)
             step, _, marks = telling.source_id.removeprefix(base).partition("/")
             self._sources.add(step)
             self._units.setdefault(step, set()).update(marks.split("."))

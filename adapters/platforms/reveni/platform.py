@@ -63,6 +63,9 @@ class Reveni:
             raise NotUnderstood(f"Reveni has no return {hint.return_id}")
         of = Return(hint.return_id, document, self._reader.tables)
         reading = self._read(of, desk, delivery, hint)
+        if not reading.facts and not reading.waits_for:
+            # Nothing new: then it is shown with what it tells once more.
+            reading = replace(reading, facts=self._reader.known(hint.return_id, desk))
         if lagging and reading.waits_for is None and self._is_older(of, hint):
             return replace(reading, waits_for=f"the API to show {shown(hint.status or '')}: it still shows {shown(of.status_said)}")
         return reading

@@ -17,7 +17,7 @@ from adapters.platforms.reveni.refunds import Refunds, Row
 from adapters.platforms.reveni.told import PREFIX, Told
 from adapters.platforms.shapes import first_text, shown
 from adapters.platforms.tables import Tables
-from domain.telling import ReturnKey, write_instant
+from domain.telling import ReturnKey, write_instant, write_telling
 
 PLATFORM: Final = "reveni"
 _LONGEST_REASON: Final = 80
@@ -48,6 +48,11 @@ class ReturnReader:
     def read(self, of: Return, desk: Desk, seen_at: datetime) -> Reading:
         """`seen_at` dates what has no date."""
         return _OneReading(self.key(of.return_id), of, desk, seen_at, self.tables).reading()
+
+    def known(self, return_id: str, desk: Desk) -> tuple[RawFact, ...]:
+        """What this room has told of the return so far."""
+        tellings = desk.told(self.key(return_id))
+        return tuple(write_telling(telling) for telling in tellings if (telling.source_id or "").startswith(PREFIX))
 
 
 class _OneReading:
