@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,7 @@ from adapters.bulk import without_collections
 from adapters.event_store import Appended, Ledger, Outcome, Prepared, prepare
 from adapters.files import RejectedFile, Row, UnusableFile, read_file
 from domain.refusals import Conflicting
-from domain.telling import write_telling
+from domain.telling import ReturnKey, write_telling
 
 BATCH_ROWS = 2_000
 
@@ -69,9 +69,15 @@ def _import_rows(
     ledger: Ledger, path: Path, kind: str, merchant: str | None, include_test: bool, progress: Callable[[int], None], began: float
 ) -> Imported:
     counts = _Counts()
+
+    def paid_by(payments: Sequence[str]) -> Mapping[str, Sequence[tuple[ReturnKey, str]]]:
+        return {} if merchant is None else ledger.refunds_paid_by(merchant, payments)
+
     with RejectedFile(path, kind) as rejected, ThreadPoolExecutor(max_workers=1) as recorder:
         under_way: tuple[list[Row], Future[list[Appended]]] | None = None
-        for rows, prepared in _batches(read_file(path, kind, merchant, include_test=include_test, progress=progress), path.name):
+        for rows, prepared in _batches(
+            read_file(path, kind, merchant, include_test=include_test, paid_by=paid_by, progress=progress), path.name
+        ):
             if under_way is not None:
                 _count(counts, *under_way, rejected)
             under_way = (rows, recorder.submit(ledger.append, prepared))

@@ -16,10 +16,10 @@ from adapters.event_store.chain import Verified, verify
 from adapters.event_store.datastore import LedgerDatastore
 from adapters.event_store.errors import LedgerUnavailable
 from adapters.event_store.preparing import Prepared, in_batches
-from adapters.event_store.reading import read_after, read_head, read_positions, read_streams
+from adapters.event_store.reading import read_after, read_head, read_payments, read_positions, read_streams
 from adapters.event_store.recorder import LOCK_SECONDS, LedgerRecorder
 from domain.returns import Recorded
-from domain.telling import Telling, write_telling
+from domain.telling import ReturnKey, Telling, write_telling
 
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.3
@@ -67,6 +67,10 @@ class Ledger:
     def events_of(self, streams: Sequence[str]) -> dict[str, list[Recorded]]:
         """The events of many returns, each by version; a return without any has an empty list."""
         return self._ask(lambda cursor: read_streams(cursor, streams))
+
+    def refunds_paid_by(self, merchant: str, payments: Sequence[str]) -> dict[str, list[tuple[ReturnKey, str]]]:
+        """By payment, the merchant's refunds that name it, each with its return. Reads all of the merchant's refunds."""
+        return self._ask(lambda cursor: read_payments(cursor, merchant, payments)) if payments else {}
 
     def notifications(self, after: int, limit: int = 1_000, max_bytes: int = 8_000_000) -> list[Recorded]:
         """The next events behind the position `after`, in order and without gaps.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from psycopg import Cursor
@@ -9,7 +10,17 @@ from psycopg import Cursor
 from adapters.event_store.errors import UnreadableEvent
 from domain.returns import Recorded
 from domain.stored import from_stored, key_of
+from domain.telling import ReturnKey
 
+_PAYMENTS = """
+    SELECT paid.originator_id, told.fact ->> 'transaction', told.fact ->> 'refund'
+    FROM stored_events paid CROSS JOIN LATERAL (SELECT convert_from(paid.state, 'UTF8')::jsonb -> 'fact' AS fact) AS told
+    WHERE paid.originator_id >= %(first)s AND paid.originator_id < %(beyond)s
+      AND paid.topic = 'return.refunded' AND told.fact ->> 'transaction' = ANY(%(payments)s::text[])
+      AND NOT EXISTS (
+        SELECT FROM stored_events back WHERE back.originator_id = paid.originator_id AND back.topic = 'return.refund_reversed'
+          AND convert_from(back.state, 'UTF8')::jsonb #>> '{fact,refund}' = told.fact ->> 'refund')
+    ORDER BY paid.notification_id"""
 _COLUMNS = "originator_id, originator_version, notification_id, topic, state"
 
 
@@ -50,6 +61,17 @@ def read_after(cursor: Cursor[Any], after: int, limit: int, max_bytes: int) -> l
 def read_positions(cursor: Cursor[Any], positions: Sequence[int]) -> dict[int, Recorded]:
     cursor.execute(f"SELECT {_COLUMNS} FROM stored_events WHERE notification_id = ANY(%b)", [list(positions)], binary=True)  # noqa: S608 - a constant
     return {row[2]: _read(*row) for row in cursor}
+
+
+def read_payments(cursor: Cursor[Any], merchant: str, payments: Sequence[str]) -> dict[str, list[tuple[ReturnKey, str]]]:
+    """The merchant's refunds that name one of the payments, each with its return; those taken back are left out."""
+    found: dict[str, list[tuple[ReturnKey, str]]] = {}
+    # A slash ends the merchant's part of a stream's name, and in the collation of bytes a zero comes right behind it.
+    prefix = f"return/{quote(merchant, safe='')}"
+    cursor.execute(_PAYMENTS, {"first": f"{prefix}/", "beyond": f"{prefix}0", "payments": list(payments)})
+    for stream, payment, refund in cursor:
+        found.setdefault(payment, []).append((key_of(stream), refund))
+    return found
 
 
 def read_head(cursor: Cursor[Any]) -> int:

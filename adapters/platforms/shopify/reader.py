@@ -22,7 +22,7 @@ from adapters.platforms.shopify.joins import (
     unjoined,
 )
 from adapters.platforms.shopify.mapping import Mappings
-from adapters.platforms.shopify.payouts import read_settlement
+from adapters.platforms.shopify.payouts import find_settlement
 from adapters.platforms.shopify.refunds import needs_shop_money, read_shop_refund
 from adapters.platforms.shopify.returns import ShopReturn, read_shop_return, unnamed_variants
 from adapters.platforms.shopify.shapes import gid, id_of
@@ -109,23 +109,24 @@ class Reader:
 
     def settlement(self, document: dict[str, Any], desk: Desk) -> Reading:
         """A movement of the balance that a payout took along: of which refund, the payment's id says, and never the amount."""
-        found = read_settlement(document, self._mappings)
+        found = find_settlement(document, self._mappings)
         if isinstance(found, Reading):
             return found
+        settlement = found.settlement
         order = self._admin.ask(queries.REFUNDS_OF_ORDER, id=gid("Order", found.order_id)).get("order") or {}
         refunds = objects(order.get("refunds"))
-        paid = [one for one in refunds if any(id_of(each) == found.transaction for each in objects(one.get("transactions")))]
+        paid = [one for one in refunds if any(id_of(each) == settlement.transaction for each in objects(one.get("transactions")))]
         refund = id_of(paid[0]) if paid else None
         if refund is None:
-            return Reading(waits_for=f"a refund that payment {found.transaction} of payout {found.payout} is of")
+            return Reading(waits_for=f"a refund that payment {settlement.transaction} of payout {settlement.payout} is of")
         returns = [number for each in objects(order.get("returns")) if (number := id_of(each)) is not None]
         homes = self.homes(refund, found.order_id, str(order.get("name")), returns, desk)
         if not homes:
-            return Reading(waits_for=f"refund {refund}, which payout {found.payout} holds, to be recorded")
+            return Reading(waits_for=f"refund {refund}, which payout {settlement.payout} holds, to be recorded")
         key = next((home for home in homes if home.platform != PLATFORM), homes[0])
-        fact = found.fact(key, refund)
+        fact = settlement.fact(key, refund)
         if any(each.source_id == fact["source_id"] for each in desk.told(key)):
-            return Reading(ignored=f"payout {found.payout} is recorded already as what settled refund {refund}")
+            return Reading(ignored=f"payout {settlement.payout} is recorded already as what settled refund {refund}")
         return Reading((fact,))
 
     def shop_return(self, number: str, desk: Desk, *, with_refunds: bool = True) -> tuple[Reading, ShopReturn | None]:

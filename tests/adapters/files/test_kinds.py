@@ -24,12 +24,13 @@ def test_the_kinds_are_those_of_the_contract() -> None:
         "write-offs",
         "payouts",
         "shopify-refunds",
+        "shopify-payouts",
     }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_template_imports_as_it_is(kind: str, tmp_path: Path) -> None:
-    merchant = "acme" if kind == "shopify-refunds" else None
+    merchant = "acme" if kind.startswith("shopify-") else None
     [telling] = tellings(rows_of(tmp_path, template(kind), kind, merchant=merchant))
     assert telling.key.merchant == "acme"
 

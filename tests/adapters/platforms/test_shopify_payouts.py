@@ -12,7 +12,7 @@ import pytest
 from adapters.platforms.port import NotUnderstood, Reading, Unmapped
 from adapters.platforms.shopify.admin import Admin
 from adapters.platforms.shopify.mapping import Mappings
-from adapters.platforms.shopify.payouts import movements_of, read_settlement
+from adapters.platforms.shopify.payouts import find_settlement, movements_of
 from adapters.sandbox.port import SandboxResponse
 from domain.policy import Policy
 from domain.telling import ReturnKey
@@ -50,7 +50,8 @@ def movement(**more: Any) -> dict[str, Any]:
 
 
 def settlement(**more: Any) -> Any:
-    return read_settlement({"payout": {"id": 623721858, "date": "2012-11-12", "status": "paid"}, "movement": movement(**more)}, MAPPINGS)
+    found = find_settlement({"payout": {"id": 623721858, "date": "2012-11-12", "status": "paid"}, "movement": movement(**more)}, MAPPINGS)
+    return found if isinstance(found, Reading) else found.settlement
 
 
 def test_a_refund_in_a_payout_is_a_settlement() -> None:
