@@ -192,9 +192,10 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     url = _secret_of(environ, "DATABASE_URL") or _secret_of(environ, f"{PREFIX}DATABASE_URL")
     if url:
         given["database"] = {"url": url}
-    inbox_key = _secret_of(environ, f"{PREFIX}INBOX_KEY")
-    if inbox_key and isinstance(given.setdefault("inbox", {}), dict):
-        given["inbox"]["key"] = inbox_key
+    kept = {"key": _secret_of(environ, f"{PREFIX}INBOX_KEY"), "keep_days": environ.get(f"{PREFIX}INBOX_KEEP_DAYS")}
+    for name, text in kept.items():
+        if text and isinstance(given.setdefault("inbox", {}), dict):
+            given["inbox"][name] = int(text) if name == "keep_days" and text.isdigit() else text
     try:
         return Settings.model_validate(given)
     except ValidationError as invalid:

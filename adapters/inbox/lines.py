@@ -94,6 +94,8 @@ class Line:
                 self._stop.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             except Exception:  # a mistake of ours must not stop this line for good, or any other at all
+                if self._stop.is_set():
+                    return
                 log.exception("inbox: %s broke; trying again in %.0f s", self.name, pause)
                 self._stop.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

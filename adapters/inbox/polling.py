@@ -125,6 +125,7 @@ class Poller:
         now = self._clock()
         with self._pool.connection() as conn:
             conn.execute(_FINISH, {"connection": self._connection.name, "now": now, "next": now + self._every})
+            fortunes.went_well(conn, self._connection.name, now)
 
     def _fail(self, failure: PlatformError) -> None:
         self._pages = None

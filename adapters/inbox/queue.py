@@ -13,9 +13,9 @@ from psycopg import Connection
 from adapters.inbox.store import storable
 from adapters.platforms.port import Joined, Unmapped
 
-# Whoever takes a delivery and dies, or takes longer, leaves it to the next one: each fact is recorded once all the same.
-LEASE: Final = timedelta(seconds=30)
-MOST_ROWS, MOST_BYTES = 200, 20_000_000
+# Whoever takes a delivery and dies leaves it to the next one after so long. The turnstile keeps others away from who only takes longer.
+LEASE: Final = timedelta(seconds=10)
+MOST_ROWS, MOST_BYTES = 500, 20_000_000
 
 State = Literal["pending", "done", "ignored", "failed"]
 

@@ -106,6 +106,9 @@ async def _admit(door: Door, headers: dict[str, str], body: bytes) -> Arrival | 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
     """Not a byte more than allowed is kept, whether its length was told or not."""
+    told = next((text for name, text in scope["headers"] if name == b"content-length"), b"")
+    if told.isdigit() and int(told) > MOST_BODY_BYTES:
+        raise _TooLarge
     parts: list[bytes] = []
     size = 0
     while True:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
+from adapters.inbox.queue import MOST_ROWS
 from adapters.inbox.store import arrive, store_statement
 from adapters.platforms.port import Delivery, Label
 from api.bootstrap import clock
@@ -72,21 +73,22 @@ def test_a_burst_while_nobody_works_is_worked_off_without_loss(bench: Bench, tmp
 
 
 def test_killed_between_recording_and_marking_no_fact_is_doubled(bench: Bench, tmp_path: Path) -> None:
-    deliver_many(bench, 300)
+    count = MOST_ROWS + 100
+    deliver_many(bench, count)
     with working(bench, tmp_path, "1") as process:
         assert process.wait(30) == -9
     recorded = len(bench.facts())
-    assert 0 < recorded < 300
-    assert states(bench) == {"pending": 300}
+    assert recorded == MOST_ROWS
+    assert states(bench) == {"pending": count}
     with bench.house.connection() as conn:
         # Time flies: what the dead one had taken is due again after the lease.
         conn.execute("UPDATE inbox SET next_at = received_at")
     with working(bench, tmp_path):
-        wait_for(bench, {"done": 300})
-    assert sorted(bench.facts()) == ["Received"] * 300
+        wait_for(bench, {"done": count})
+    assert sorted(bench.facts()) == ["Received"] * count
     rows = bench.rows()
     assert sum(row["known"] for row in rows) == recorded
-    assert sum(row["recorded"] for row in rows) == 300 - recorded
+    assert sum(row["recorded"] for row in rows) == count - recorded
 
 
 def test_two_processes_share_the_work(bench: Bench, tmp_path: Path) -> None:

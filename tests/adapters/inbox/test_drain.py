@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.inbox.queue import MOST_ROWS
 from adapters.inbox.schedule import FIRST_SECONDS, LONGEST_SECONDS, next_try
 from domain.telling import read_instant
 from tests.adapters.inbox.conftest import Bench, initiated, received, refunded
@@ -233,15 +234,15 @@ def test_no_more_than_a_few_calls_in_vain_a_round(bench: Bench) -> None:
 
 
 def test_a_large_backlog_is_taken_in_bites(bench: Bench) -> None:
-    for n in range(450):
+    for n in range(MOST_ROWS * 2 + 50):
         bench.deliver({"facts": [received(f"R-{n}")]})
     line = bench.line()
     done = []
     while any(row["state"] == "pending" for row in bench.rows()):
         line.go()
         done.append(sum(row["state"] == "done" for row in bench.rows()))
-    assert done == [200, 400, 450]
-    assert len(bench.facts()) == 450
+    assert done == [MOST_ROWS, MOST_ROWS * 2, MOST_ROWS * 2 + 50]
+    assert len(bench.facts()) == MOST_ROWS * 2 + 50
 
 
 def test_another_process_at_the_same_connection_is_waited_for(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.inbox.lines import Line
+from adapters.inbox.listing import connection_rows
 from domain.telling import read_instant
 from tests.adapters.inbox.conftest import Bench, initiated, received, refunded
 
@@ -73,15 +74,34 @@ def test_a_poll_that_breaks_off_goes_on_where_it_was(bench: Bench) -> None:
     assert cursor(bench)["error"] is None
 
 
-def test_a_refused_poll_shows_at_the_connection(bench: Bench) -> None:
-    from adapters.inbox.listing import connection_rows
-
+def test_how_polling_fares_shows_at_the_connection(bench: Bench) -> None:
     bench.vendor.faults.append((401, {}))
-    polled(bench)
-    with bench.house.connection() as conn:
-        (row,) = connection_rows(conn, [bench.connection])
+    line = polled(bench)
+    row = shown(bench)
     assert (row["state"], row["error"]) == ("refused", "refused: 401")
     assert read_instant(row["failing_since"]) == bench.clock()
+    bench.deliver({"facts": [received("R-1")]})
+    line.go()
+    assert shown(bench)["state"] == "refused", "that a webhook could be read says nothing of the credentials"
+    bench.later(3600)
+    polled(bench, line)
+    assert (shown(bench)["state"], shown(bench)["failing_since"]) == ("ok", None)
+
+
+def test_a_poll_that_works_ends_the_trouble_that_deliveries_had(bench: Bench) -> None:
+    bench.vendor.faults.append((500, {}))
+    bench.deliver({"record": "1"})
+    line = bench.line()
+    line.go()
+    assert shown(bench)["state"] == "failing"
+    polled(bench, bench.line(poll=FIVE))
+    assert shown(bench)["state"] == "ok"
+
+
+def shown(bench: Bench) -> dict[str, Any]:
+    with bench.house.connection() as conn:
+        (row,) = connection_rows(conn, [bench.connection])
+    return row
 
 
 def test_deliveries_go_between_the_pages(bench: Bench) -> None:
