@@ -72,11 +72,17 @@ class Projector:
         goal = self._ledger.head() if until is None else until
         position = self.position()
         while position < goal:
-            before, position = position, self.step(until)
+            before = position
+            # What is young is looked at after many batches: most of it is gone by then.
+            with without_collections():
+                for _ in range(50):
+                    last, position = position, self.step(until)
+                    if position == last:
+                        break
+                    if progress is not None:
+                        progress(position)
             if position == before:
                 break
-            if progress is not None:
-                progress(position)
         return position
 
     def position(self) -> int:

@@ -193,7 +193,7 @@ def _goods(state: ReturnState, policy: Policy, at: datetime) -> Iterator[Gap]:
     is_short = short_since is not None and at >= short_since
     for line in state.announced.values():
         announced, counts = line.quantity, state.counts.get(line.line, NO_COUNTS)
-        received, units_in = state.received(line.line), state.units_in(line.line)
+        scanned, received = state.came(line, counts)
         saleable = write_off = unmapped = 0
         for disposition, units in counts.inspected.items():
             match actions.get(disposition):
@@ -203,21 +203,19 @@ def _goods(state: ReturnState, policy: Policy, at: datetime) -> Iterator[Gap]:
                     write_off += units
                 case None:
                     unmapped += units
-        waiting = (
-            (GapKind.UNINSPECTED_ITEMS, received, counts.inspected_units),
-            (GapKind.UNRESTOCKED_ITEMS, saleable, counts.restocked),
-            (GapKind.DAMAGED_NOT_WRITTEN_OFF, write_off, counts.written_off),
-            (GapKind.RESTOCKED_UNINSPECTED, counts.restocked, saleable),
-            (GapKind.DISPOSITION_UNMAPPED, unmapped, 0),
-        )
-        for kind, done, followed in waiting:
-            if done > followed:
-                units = min(announced, done) - min(announced, followed)
-                if units > 0:
-                    yield _of_line(state, kind, line, units)
+        if received > counts.inspected_units:
+            yield from _waiting(state, GapKind.UNINSPECTED_ITEMS, line, received, counts.inspected_units)
+        if saleable > counts.restocked:
+            yield from _waiting(state, GapKind.UNRESTOCKED_ITEMS, line, saleable, counts.restocked)
+        if write_off > counts.written_off:
+            yield from _waiting(state, GapKind.DAMAGED_NOT_WRITTEN_OFF, line, write_off, counts.written_off)
+        if counts.restocked > saleable:
+            yield from _waiting(state, GapKind.RESTOCKED_UNINSPECTED, line, counts.restocked, saleable)
+        if unmapped:
+            yield from _waiting(state, GapKind.DISPOSITION_UNMAPPED, line, unmapped, 0)
         if is_short and received < announced:
             yield _of_line(state, GapKind.RECEIVED_SHORT, line, announced - received)
-        most = max(units_in, counts.inspected_units, counts.restocked + counts.written_off)
+        most = max(scanned, received, counts.inspected_units, counts.restocked + counts.written_off)
         if most > announced:
             yield _unexpected(state, line.line, most - announced)
     for name in state.counts.keys() - state.announced.keys():
@@ -246,6 +244,12 @@ _LINE_EVIDENCE = {
     GapKind.RECEIVED_SHORT: ("Initiated", "Received"),
     GapKind.UNEXPECTED_UNITS: ("Initiated", "ScannedAtReturnBar", "Received", "Inspected", "Restocked", "WrittenOff"),
 }
+
+
+def _waiting(state: ReturnState, kind: GapKind, line: AnnouncedLine, done: int, followed: int) -> Iterator[Gap]:
+    units = min(line.quantity, done) - min(line.quantity, followed)
+    if units > 0:
+        yield _of_line(state, kind, line, units)
 
 
 def _of_line(state: ReturnState, kind: GapKind, line: AnnouncedLine, units: int) -> Gap:

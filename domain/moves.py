@@ -125,7 +125,7 @@ def places(state: ReturnState, line: str, actions: Mapping[str, str]) -> Units:
     known = state.announced.get(line)
     announced = known.quantity if known else 0
     handled = counts.restocked + counts.written_off
-    scanned, received = state.scanned(line), state.received(line)
+    scanned, received = state.came(known, counts)
     at_warehouse = min(announced, max(received, counts.inspected_units, handled))
     handed_in = min(announced, max(scanned, at_warehouse))
     saleable = min(announced, counts.restocked)

@@ -134,20 +134,25 @@ class ReturnState:
             return self.initiated.erp
         return min(self.notes)[0] if self.notes else None
 
+    def came(self, known: AnnouncedLine | None, counts: Counts) -> tuple[int, int]:
+        """Units of a line scanned and received: as told; where all of them were told, at least the announced ones."""
+        scanned, received = counts.scanned, counts.received
+        if known is not None:
+            if self.all_scanned and known.quantity > scanned:
+                scanned = known.quantity
+            if self.all_received and known.quantity > received:
+                received = known.quantity
+        return scanned, received
+
     def scanned(self, line: str) -> int:
-        """Told units; where all of them were told, at least the announced ones."""
-        told = self.counts.get(line, NO_COUNTS).scanned
-        known = self.announced.get(line) if self.all_scanned else None
-        return known.quantity if known is not None and known.quantity > told else told
+        return self.came(self.announced.get(line), self.counts.get(line, NO_COUNTS))[0]
 
     def received(self, line: str) -> int:
-        told = self.counts.get(line, NO_COUNTS).received
-        known = self.announced.get(line) if self.all_received else None
-        return known.quantity if known is not None and known.quantity > told else told
+        return self.came(self.announced.get(line), self.counts.get(line, NO_COUNTS))[1]
 
     def units_in(self, line: str) -> int:
         """The larger of scanned and received: the goods are with the carrier or with us."""
-        return max(self.scanned(line), self.received(line))
+        return max(self.came(self.announced.get(line), self.counts.get(line, NO_COUNTS)))
 
     def active_refunds(self) -> list[Refunded]:
         if not self.reversed:
@@ -165,8 +170,10 @@ def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnS
     new = object.__new__(ReturnState)
     new.__dict__.update(state.__dict__)
     new.sequence = (*state.sequence, number)
-    new.first_at = at if state.first_at is None else min(at, state.first_at)
-    new.last_at = at if state.last_at is None else max(at, state.last_at)
+    if state.first_at is None or at < state.first_at:
+        new.first_at = at
+    if state.last_at is None or at > state.last_at:
+        new.last_at = at
     match fact:
         case Initiated():
             new.initiated, new.initiated_at = fact, at

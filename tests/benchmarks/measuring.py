@@ -37,6 +37,6 @@ def timed(work: Callable[[], object], runs: int = 1, warm_up: int = 0) -> Timed:
 
 def tell(what: str, figure: str, reference: str, ratio: float, target: str) -> None:
     """One line of the table that the last benchmark prints."""
-    line = f"{what:<58} {figure:>22} {reference:>26} {ratio:>8.2f}   {target}"
+    line = f"{what:<74} {figure:>24} {reference:>26} {ratio:>7.2f}   {target}"
     FIGURES.append(line)
     print("\n" + line)

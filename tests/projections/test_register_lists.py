@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.telling import read_instant
 from projections.gap_register import SORTS, GapFilter, GapPage, count_gaps, gap_page, gaps_of_return
-from projections.moments import STATUSES, Moment, holds
+from projections.moments import STATUSES, Moment
 from projections.summary import summary
 from projections.tie_out import money_tie_out, unit_tie_out
 from tests.domain.story import announced, credited, day, received, refunded, scanned
@@ -53,6 +53,11 @@ def test_a_filter_leaves_exactly_what_it_asks_for(books: Books, story: Story, da
         assert books.gaps(moment, status=status, **{name: values}) == expected
         assert count_gaps(books.conn, asked, moment) == len(expected)
         assert sum(row["count"] for row in summary(books.conn, asked, moment)) == len(expected)
+
+    numbers = {tuple(key): number for number, *key in books.table("returns", "return_no, merchant, platform, return_id")}
+    wanted = data.draw(st.sets(st.sampled_from(sorted(numbers)), max_size=2), label="returns")
+    expected = [row for row in rows if (row["merchant"], row["platform"], row["return"]) in wanted]
+    assert books.gaps(moment, status=status, return_nos=tuple(numbers[key] for key in wanted)) == expected
 
     both = {"kinds": ("unannounced_return", "received_short"), "owners": ("ops",)}
     assert books.gaps(moment, status=status, **both) == [row for row in rows if row["kind"] in both["kinds"]]
@@ -118,7 +123,7 @@ def test_an_unknown_order_is_refused(books: Books) -> None:
     with pytest.raises(ValueError, match="sort must be one of due_at, opened_at, amount"):
         gap_page(books.conn, GapFilter(), Moment(NOW), sort="colour")
     with pytest.raises(ValueError, match="status must be one of open, closed, all"):
-        holds(Moment(NOW), "shut")
+        gap_page(books.conn, GapFilter(status="shut"), Moment(NOW))
 
 
 def test_a_story_at_two_times(books: Books) -> None:
