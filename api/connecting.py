@@ -15,8 +15,9 @@ from adapters.inbox.doors import Door, Doors
 from adapters.inbox.lines import Inbox, Line
 from adapters.inbox.quota import Rate, Turns
 from adapters.inbox.turnstile import Turnstile
-from adapters.platforms.port import ConnectionSettings, Platform, PlatformError, UnusableConnection, VendorTrouble
+from adapters.platforms.port import ConnectionSettings, Platform, UnusableConnection
 from adapters.platforms.registry import RATES, account_of, make_http, make_platform, orders_of
+from adapters.vendor.answers import VendorError, VendorTrouble
 from api.bootstrap import House, clock
 from api.sealing import seal_of
 from api.settings import Connection, Settings, SettingsError
@@ -84,7 +85,7 @@ def check_connection(house: House, connection: Connection) -> tuple[bool, str]:
         with make_http() as http:
             http.timeout = httpx.Timeout(CHECK_SECONDS)
             return True, make_platform(settings_of(connection), http, _turns(house, connection, threading.Event())).check()
-    except (PlatformError, UnusableConnection) as wrong:
+    except (VendorError, UnusableConnection) as wrong:
         return False, str(wrong)
     except Exception as broken:  # whatever a vendor's answer breaks, the other checks go on
         log.debug("doctor: %s broke", connection.name, exc_info=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 from operator import sub
 from typing import NamedTuple
 
+from domain.content import Amount
 from domain.facts import (
-    Amount,
     CreditNoted,
     CreditNoteVoided,
     Fact,

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
+from domain.content import InspectedUnits, LineUnits
 from domain.facts import (
     RANK,
     Cancelled,
@@ -18,8 +19,6 @@ from domain.facts import (
     Fact,
     Initiated,
     Inspected,
-    InspectedUnits,
-    LineUnits,
     PayoutSettled,
     Received,
     Refunded,

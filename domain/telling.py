@@ -11,7 +11,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-from domain.facts import FACTS, PRINTABLE, Fact, Name, currency_of
+from domain.content import PRINTABLE, Name
+from domain.facts import FACTS, Fact, currency_of
 from domain.money import CURRENCIES
 from domain.refusals import Rejected
 

@@ -12,7 +12,8 @@ from psycopg_pool import ConnectionPool
 
 from adapters.event_store import Ledger
 from adapters.inbox.store import storable
-from adapters.platforms.port import Orders, VendorTrouble
+from adapters.platforms.port import Orders
+from adapters.vendor.answers import VendorTrouble
 from domain.facts import Fact, Initiated, Refunded
 from domain.stored import stream_of
 from domain.telling import ReturnKey, Telling

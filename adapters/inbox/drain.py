@@ -28,17 +28,8 @@ from adapters.inbox.queue import Outcome, Taken
 from adapters.inbox.recording import AWAY, keep, understand
 from adapters.inbox.sealing import Seal, SealError
 from adapters.inbox.store import FACTS_TOPIC
-from adapters.platforms.port import (
-    ConnectionSettings,
-    Delivery,
-    Hinting,
-    NotUnderstood,
-    Platform,
-    PlatformError,
-    Reading,
-    VendorRefused,
-    VendorTrouble,
-)
+from adapters.platforms.port import ConnectionSettings, Delivery, Hinting, Platform, Reading
+from adapters.vendor.answers import NotUnderstood, VendorError, VendorRefused, VendorTrouble
 
 log = logging.getLogger("returns_ledger")
 
@@ -165,7 +156,7 @@ class Drain:
         cause = f"webhook:{self._connection.name}:{newest.id}"
         try:
             reading = read_facts(group.delivery) if newest.topic == FACTS_TOPIC else self._platform.read(group.delivery, self._desk)
-        except PlatformError as failure:
+        except VendorError as failure:
             return failure
         except AWAY:
             raise
@@ -177,11 +168,11 @@ class Drain:
         return reading, told
 
     def _record(self, read: Sequence[tuple[Sequence[Taken], Look]], last_look: bool) -> list[Outcome]:
-        kept = iter(keep(self._ledger, [look[1] for _, look in read if not isinstance(look, PlatformError)]))
+        kept = iter(keep(self._ledger, [look[1] for _, look in read if not isinstance(look, VendorError)]))
         now = self._clock()
         outcomes: list[Outcome] = []
         for group, look in read:
-            own = None if isinstance(look, PlatformError) else next(kept)
+            own = None if isinstance(look, VendorError) else next(kept)
             outcomes += judge(group, look, own, now, last_look=last_look)
         problem = next((look for _, look in read if isinstance(look, VendorTrouble | VendorRefused)), None)
         latest = max(one.received_at for group, _ in read for one in group) if read else None

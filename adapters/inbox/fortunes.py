@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from adapters.inbox.schedule import next_try
 from adapters.inbox.store import storable
-from adapters.platforms.port import PlatformError, VendorRefused, VendorTrouble
+from adapters.vendor.answers import VendorError, VendorRefused, VendorTrouble
 
 
 def paused_until(conn: Connection[Any], connection: str) -> datetime | None:
@@ -22,7 +22,7 @@ def went_well(conn: Connection[Any], connection: str, now: datetime, last_delive
     conn.execute(_WELL, {"connection": connection, "now": now, "delivery": last_delivery_at})
 
 
-def went_wrong(conn: Connection[Any], connection: str, now: datetime, trouble: PlatformError) -> None:
+def went_wrong(conn: Connection[Any], connection: str, now: datetime, trouble: VendorError) -> None:
     """Keep the error. The vendor is left alone for as long as it said."""
     told = {"connection": connection, "now": now, "error": shown(trouble), "refused": isinstance(trouble, VendorRefused)}
     conn.execute(_WRONG, told)

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from adapters.inbox.queue import Outcome, Taken
 from adapters.inbox.recording import Kept, Told
 from adapters.inbox.schedule import next_try
-from adapters.platforms.port import NotUnderstood, PlatformError, Reading, VendorRefused, VendorTrouble
+from adapters.platforms.port import Reading
+from adapters.vendor.answers import NotUnderstood, VendorError, VendorRefused, VendorTrouble
 
 # What a look came to: the reading with its facts, or why there is none.
-Look = tuple[Reading, Told] | PlatformError
+Look = tuple[Reading, Told] | VendorError
 SECOND_LOOK = timedelta(seconds=2)
 NOTHING = "there is nothing in it for the ledger"
 
@@ -19,7 +20,7 @@ NOTHING = "there is nothing in it for the ledger"
 def judge(group: Sequence[Taken], look: Look, kept: Kept | None, now: datetime, *, last_look: bool = False) -> list[Outcome]:
     """One outcome for each delivery of `group`, of which the last was read."""
     newest = group[-1]
-    if isinstance(look, PlatformError):
+    if isinstance(look, VendorError):
         return [_without_reading(one, look, now) for one in group]
     assert kept is not None, "what was read was recorded"
     outcome = judge_reading(newest.id, newest.attempts + 1, look[0], kept, now, last_look=last_look)
@@ -52,7 +53,7 @@ def judge_reading(id_: int, attempts: int, reading: Reading, kept: Kept, now: da
     return outcome
 
 
-def _without_reading(one: Taken, failure: PlatformError, now: datetime) -> Outcome:
+def _without_reading(one: Taken, failure: VendorError, now: datetime) -> Outcome:
     match failure:
         case VendorTrouble():
             at = next_try(now, one.attempts + 1, failure.retry_after_seconds)

@@ -19,17 +19,8 @@ from adapters.inbox.recording import AWAY, Kept, keep, understand
 from adapters.inbox.schedule import next_try
 from adapters.inbox.sealing import Seal
 from adapters.inbox.store import FACTS_TOPIC, arrive, store_statement
-from adapters.platforms.port import (
-    ConnectionSettings,
-    Delivery,
-    Label,
-    Platform,
-    PlatformError,
-    Polled,
-    Reading,
-    VendorRefused,
-    VendorTrouble,
-)
+from adapters.platforms.port import ConnectionSettings, Delivery, Label, Platform, Polled, Reading
+from adapters.vendor.answers import VendorError, VendorRefused, VendorTrouble
 
 log = logging.getLogger("returns_ledger")
 
@@ -77,14 +68,14 @@ class Poller:
                 self._take(polled)
                 return True
             self._finish()
-        except PlatformError as failure:
+        except VendorError as failure:
             self._fail(failure)
         except AWAY:
             self._pages = None
             raise
         except Exception as broken:  # our mistake, shown with the connection; the others go on
             log.exception("inbox: polling %s broke its platform's room", self._connection.name)
-            self._fail(PlatformError(f"our mistake: {type(broken).__name__}: {broken}"))
+            self._fail(VendorError(f"our mistake: {type(broken).__name__}: {broken}"))
         return False
 
     def leave(self) -> None:
@@ -127,7 +118,7 @@ class Poller:
             conn.execute(_FINISH, {"connection": self._connection.name, "now": now, "next": now + self._every})
             fortunes.went_well(conn, self._connection.name, now)
 
-    def _fail(self, failure: PlatformError) -> None:
+    def _fail(self, failure: VendorError) -> None:
         self._pages = None
         now, name = self._clock(), self._connection.name
         said = failure.retry_after_seconds if isinstance(failure, VendorTrouble) else None

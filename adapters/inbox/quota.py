@@ -11,7 +11,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from adapters.platforms.port import VendorTrouble
+from adapters.vendor.answers import VendorTrouble
 
 # Longer than that nobody stands and waits: the work is put back until there is a token again.
 PATIENCE_SECONDS: Final = 5.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from adapters.platforms.port import NotUnderstood, VendorTrouble
+from adapters.vendor.answers import NotUnderstood, VendorTrouble
 
 # So many calls in vain are enough for one round.
 MOST_TROUBLES: Final = 3

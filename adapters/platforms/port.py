@@ -105,30 +105,6 @@ class Polled:
     cursor: dict[str, Any]
 
 
-class PlatformError(Exception):
-    """What a platform did that is not an answer.
-
-    PlatformError
-    ├── NotUnderstood       the content makes no sense to us: stays in the inbox with this error until it is replayed
-    ├── VendorTrouble       technical: try again later (`retry_after_seconds`, where the vendor said)
-    └── VendorRefused       credentials or rights: the connection shows it, a person must act
-    """
-
-
-class NotUnderstood(PlatformError):
-    pass
-
-
-class VendorTrouble(PlatformError):
-    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
-
-
-class VendorRefused(PlatformError):
-    pass
-
-
 class UnusableConnection(Exception):
     """A connection's settings that its platform cannot work with. The message begins with the key."""
 
@@ -190,32 +166,6 @@ class Desk(Protocol):
     def told(self, key: ReturnKey) -> Sequence[Telling]:
         """What the ledger holds of the return. A platform that shows states without dates (this shipment is received) tells from it what
         is new, and keeps the date that it gave a happening when it was first seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The platform has done what was asked. `reference` is its own name for it."""
-
-    reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """The platform will not do it, now or later; a person decides."""
-
-    code: str
-    reason: str
-    what_to_do: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Sent, and nobody knows what became of it: ask before it is sent again."""
-
-    reason: str
-
-
-Answer = Accepted | Declined | Unknown
 
 
 class Platform(Protocol):

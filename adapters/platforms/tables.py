@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from adapters.platforms.shapes import plain
+from adapters.vendor.shapes import plain
 
 # Table → what its words may mean; None: any text.
 Meanings = Mapping[str, Set[str] | None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from adapters.platforms.shapes import instant, text
+from adapters.vendor.shapes import instant, text
 from domain.telling import write_instant
 
 # Whoever has not been heard of for that long is not coming back; the vendor's own limits are shorter.

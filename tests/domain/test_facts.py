@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.facts import FACTS, Inspected, Line, Refunded
+from domain.content import Line
+from domain.facts import FACTS, Inspected, Refunded
 from domain.money import MAX_MINOR
 from domain.refusals import Rejected
 from domain.telling import Telling, read_instant, read_telling, write_telling

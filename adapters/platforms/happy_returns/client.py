@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import httpx
 
-from adapters.platforms.http import Api
-from adapters.platforms.port import Answer, ConnectionSettings
-from adapters.platforms.shapes import Document, first_text, following, listed, objects, text
+from adapters.platforms.port import ConnectionSettings
+from adapters.vendor.answers import Answer
+from adapters.vendor.http import Api
+from adapters.vendor.shapes import Document, first_text, following, listed, objects, text
 
 BASE_URL: Final = "https://partner.happyreturns.com"
 MOST_CONTENTS: Final = 1000

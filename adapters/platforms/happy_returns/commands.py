@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from adapters.platforms.happy_returns.client import MOST_CONTENTS, HappyReturnsClient
 from adapters.platforms.happy_returns.posts import Post, Unit, read_post
 from adapters.platforms.happy_returns.told import part_of
-from adapters.platforms.port import Accepted, Answer, Declined, Unknown
 from adapters.platforms.tables import Tables
+from adapters.vendor.answers import Accepted, Answer, Declined, Unknown
 from domain.telling import write_instant
 
 CONDITIONS: Final = frozenset({"damaged", "sellable", "missing", "wrong-item"})

@@ -16,8 +16,9 @@ from adapters.platforms.happy_returns.polling import Poll, watch_parts
 from adapters.platforms.happy_returns.posts import parse, read_post, topic_of
 from adapters.platforms.happy_returns.reading import ASK_WITHIN, PostReader
 from adapters.platforms.happy_returns.signature import Recipe
-from adapters.platforms.port import Answer, ConnectionSettings, Delivery, Desk, Label, NotUnderstood, Polled, Reading
+from adapters.platforms.port import ConnectionSettings, Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.watching import Watch
+from adapters.vendor.answers import Answer, NotUnderstood
 from domain.telling import write_telling
 
 

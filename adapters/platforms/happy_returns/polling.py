@@ -15,9 +15,10 @@ from adapters.platforms.happy_returns.client import HappyReturnsClient, id_of
 from adapters.platforms.happy_returns.posts import Kind, Post, Unit, read_post
 from adapters.platforms.happy_returns.reading import Part, PostReader
 from adapters.platforms.patience import Patience
-from adapters.platforms.port import Delivery, Desk, NotUnderstood, Polled, Reading, VendorTrouble
-from adapters.platforms.shapes import Document, instant, objects, text
+from adapters.platforms.port import Delivery, Desk, Polled, Reading
 from adapters.platforms.watching import Watch
+from adapters.vendor.answers import NotUnderstood, VendorTrouble
+from adapters.vendor.shapes import Document, instant, objects, text
 from domain.telling import write_instant
 
 POLLED: Final = "poll"

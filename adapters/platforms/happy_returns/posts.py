@@ -11,8 +11,8 @@ from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 from adapters.files.exact_json import loads
-from adapters.platforms.port import NotUnderstood
-from adapters.platforms.shapes import Document, first_instant, first_text, flag, instant, listed, objects, plain, shown, text
+from adapters.vendor.answers import NotUnderstood
+from adapters.vendor.shapes import Document, first_instant, first_text, flag, instant, listed, objects, plain, shown, text
 
 # An order line of several units has its units named `{line}-{offset}-{refundable quantity}`.
 _SUFFIX: Final = re.compile(r"(.+)-(\d{1,4})-(\d{1,4})\Z")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from adapters.platforms.happy_returns.posts import Unit
-from adapters.platforms.port import NotUnderstood, Order, OrderLine, Orders, VendorRefused, VendorTrouble
+from adapters.platforms.port import Order, OrderLine, Orders
+from adapters.vendor.answers import NotUnderstood, VendorRefused, VendorTrouble
 from domain.money import to_text, worth
 
 

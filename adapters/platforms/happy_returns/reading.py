@@ -12,9 +12,10 @@ from adapters.platforms.happy_returns.client import HappyReturnsClient
 from adapters.platforms.happy_returns.posts import Event, Kind, Post, Unit, read_units
 from adapters.platforms.happy_returns.pricing import NotPriced, find_order, priced_lines
 from adapters.platforms.happy_returns.told import MOST_UNITS_A_FACT, Told, base_of, find_part, part_of, source_of
-from adapters.platforms.port import Desk, NotUnderstood, RawFact, Reading, Unmapped, VendorRefused
-from adapters.platforms.shapes import objects, plain, shown
+from adapters.platforms.port import Desk, RawFact, Reading, Unmapped
 from adapters.platforms.tables import Tables
+from adapters.vendor.answers import NotUnderstood, VendorRefused
+from adapters.vendor.shapes import objects, plain, shown
 from domain.telling import ReturnKey, Telling, write_instant
 
 PLATFORM: Final = "happy_returns"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from adapters.platforms.happy_returns.posts import Unit
-from adapters.platforms.shapes import mark
+from adapters.vendor.shapes import mark
 from domain.facts import Initiated
 from domain.telling import Telling
 

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import httpx
 
-from adapters.platforms.http import Api
-from adapters.platforms.port import Answer, ConnectionSettings, VendorTrouble
+from adapters.platforms.port import ConnectionSettings
 from adapters.platforms.returngo.fields import Document, every, text
+from adapters.vendor.answers import Answer, VendorTrouble
+from adapters.vendor.http import Api
 
 BASE_URL = "https://api.returngo.ai"
 PAGE_ROWS = 100

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.platforms.port import Accepted, Answer, Declined, Delivery, Desk, Label, NotUnderstood, Polled, Reading
+from adapters.platforms.port import Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.returngo.client import ReturnGoClient
 from adapters.platforms.returngo.fields import every, text
 from adapters.platforms.returngo.polling import Poll, listed_ids
 from adapters.platforms.returngo.reading import RmaReader
 from adapters.platforms.returngo.rma import Rma
 from adapters.platforms.returngo.webhook import Hint, read_hint
+from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood
 
 # The topic of what polling found; its body is a hint like a webhook's.
 POLLED = "poll"

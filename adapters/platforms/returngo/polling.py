@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from adapters.platforms.port import Desk, NotUnderstood, PlatformError, Polled, Reading, VendorTrouble
+from adapters.platforms.port import Desk, Polled, Reading
 from adapters.platforms.returngo.client import ReturnGoClient
 from adapters.platforms.returngo.fields import Document, instant
 from adapters.platforms.returngo.rma import Rma
 from adapters.platforms.returngo.webhook import rma_ids_in
+from adapters.vendor.answers import NotUnderstood, VendorError, VendorTrouble
 from domain.telling import write_instant
 
 OVERLAP = timedelta(minutes=10)
@@ -170,7 +171,7 @@ class Poll:
                 continue
             try:
                 reading, rma = self._read_one(rma_id, self._desk)
-            except PlatformError:
+            except VendorError:
                 # What was read until now is kept: each attempt gets further, also on a bad day.
                 if polled:
                     yield polled

@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 
-from adapters.platforms.http import Api
-from adapters.platforms.port import Answer, ConnectionSettings, VendorTrouble
-from adapters.platforms.shapes import Document, following, listed, objects
+from adapters.platforms.port import ConnectionSettings
 from adapters.platforms.tables import Tables
+from adapters.vendor.answers import Answer, VendorTrouble
+from adapters.vendor.http import Api
+from adapters.vendor.shapes import Document, following, listed, objects
 
 BASE_URL: Final = "https://api.reveni.io"
 _BELOW: Final = "/merchants/v0"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from adapters.platforms.port import Accepted, Answer, Declined, Unknown
 from adapters.platforms.reveni.client import ReveniClient
 from adapters.platforms.reveni.document import Return
 from adapters.platforms.tables import Tables
+from adapters.vendor.answers import Accepted, Answer, Declined, Unknown
 
 
 class Verdict(NamedTuple):

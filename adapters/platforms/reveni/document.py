@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from adapters.platforms.shapes import Document, count, first_instant, first_text, flag, nested, number, objects, plain, text
 from adapters.platforms.tables import Tables
+from adapters.vendor.shapes import Document, count, first_instant, first_text, flag, nested, number, objects, plain, text
 from domain.money import CURRENCIES, MAX_MINOR
 
 RETURN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from adapters.platforms.port import Answer, ConnectionSettings, Delivery, Desk, Label, NotUnderstood, Polled, Reading
+from adapters.platforms.port import ConnectionSettings, Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.reveni.client import ReveniClient
 from adapters.platforms.reveni.commands import Commands, Verdict
 from adapters.platforms.reveni.document import Return
@@ -17,8 +17,9 @@ from adapters.platforms.reveni.mapping import tables_of
 from adapters.platforms.reveni.polling import Poll, is_over
 from adapters.platforms.reveni.reading import RANKS, ReturnReader
 from adapters.platforms.reveni.webhook import POLLED, Hint, hint_at, read_hint
-from adapters.platforms.shapes import shown
 from adapters.platforms.watching import Watch
+from adapters.vendor.answers import Answer, NotUnderstood
+from adapters.vendor.shapes import shown
 
 # So long an API may lag behind its own webhook.
 LAG: Final = timedelta(minutes=10)

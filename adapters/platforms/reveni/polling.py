@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from adapters.files.exact_json import dumps
 from adapters.platforms.patience import Patience
-from adapters.platforms.port import Desk, NotUnderstood, Polled, Reading, VendorTrouble
+from adapters.platforms.port import Desk, Polled, Reading
 from adapters.platforms.reveni.client import ReveniClient
 from adapters.platforms.reveni.document import RETURN_ID
-from adapters.platforms.shapes import Document, first_text, instant, mark
 from adapters.platforms.watching import Watch
+from adapters.vendor.answers import NotUnderstood, VendorTrouble
+from adapters.vendor.shapes import Document, first_text, instant, mark
 from domain.telling import write_instant
 
 OVERLAP: Final = timedelta(minutes=10)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from adapters.platforms.port import NotUnderstood, Order, OrderLine, Orders, VendorRefused, VendorTrouble
+from adapters.platforms.port import Order, OrderLine, Orders
 from adapters.platforms.reveni.document import Item, Return, minor
 from adapters.platforms.tables import Tables
+from adapters.vendor.answers import NotUnderstood, VendorRefused, VendorTrouble
 from domain.money import MAX_MINOR, to_text, worth
 
 

@@ -15,8 +15,8 @@ from adapters.platforms.reveni.document import Item, Return
 from adapters.platforms.reveni.pricing import NotPriced, priced
 from adapters.platforms.reveni.refunds import Refunds, Row
 from adapters.platforms.reveni.told import PREFIX, Told
-from adapters.platforms.shapes import first_text, shown
 from adapters.platforms.tables import Tables
+from adapters.vendor.shapes import first_text, shown
 from domain.telling import ReturnKey, write_instant, write_telling
 
 PLATFORM: Final = "reveni"

@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 from adapters.platforms.port import Desk, Joined, Unmapped
 from adapters.platforms.reveni.document import Return, minor
 from adapters.platforms.reveni.told import PREFIX, SHOP, Payment, Told
-from adapters.platforms.shapes import Document, first_instant, first_text, flag, listed, mark, nested, objects, shown
 from adapters.platforms.tables import Tables
+from adapters.vendor.shapes import Document, first_instant, first_text, flag, listed, mark, nested, objects, shown
 from domain.money import to_text
 from domain.telling import ReturnKey
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from adapters.platforms.reveni.document import Item
-from domain.facts import Initiated, Inspected, LineUnits, Received, Refunded, RefundReversed, ScannedAtReturnBar
+from domain.content import LineUnits
+from domain.facts import Initiated, Inspected, Received, Refunded, RefundReversed, ScannedAtReturnBar
 from domain.telling import Telling
 
 PREFIX: Final = "reveni/"

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from adapters.files.exact_json import loads
 from adapters.platforms.reveni.document import RETURN_ID
-from adapters.platforms.shapes import first_text, instant, nested, shown, text
+from adapters.vendor.shapes import first_text, instant, nested, shown, text
 
 # The event of a hint that polling makes.
 POLLED: Final = "poll"

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 
 from adapters.files.exact_json import Number
-from adapters.platforms.http import Api
-from adapters.platforms.port import ConnectionSettings, NotUnderstood, VendorRefused, VendorTrouble
+from adapters.platforms.port import ConnectionSettings
 from adapters.platforms.shopify.shapes import flat
+from adapters.vendor.answers import NotUnderstood, VendorRefused, VendorTrouble
+from adapters.vendor.http import Api
 
 # Each version is served for a year, so a fixed one has to be moved on in time: `mappings.api.version` does that without a release.
 DEFAULT_VERSION = "2026-04"

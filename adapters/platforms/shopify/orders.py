@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.files.shopify_amounts import minor, objects
-from adapters.platforms.port import NotUnderstood, Order, OrderLine
+from adapters.platforms.port import Order, OrderLine
 from adapters.platforms.shopify import queries
 from adapters.platforms.shopify.admin import Admin
 from adapters.platforms.shopify.shapes import gid, id_of, number_of
+from adapters.vendor.answers import NotUnderstood
 
 
 class ShopOrders:

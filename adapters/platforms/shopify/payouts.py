@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 
 from adapters.files.shopify_amounts import objects
 from adapters.files.shopify_payouts import Settlement, read_settlement
-from adapters.platforms.port import NotUnderstood, Reading, Unmapped
+from adapters.platforms.port import Reading, Unmapped
 from adapters.platforms.shopify.admin import Admin
 from adapters.platforms.shopify.mapping import Mappings
 from adapters.platforms.shopify.shapes import id_of, number_of
+from adapters.vendor.answers import NotUnderstood
 from domain.refusals import Rejected
 
 LARGEST_PAGE: Final = 250

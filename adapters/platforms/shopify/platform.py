@@ -11,16 +11,7 @@ from typing import Any, Final
 
 from adapters.files.exact_json import loads
 from adapters.files.shopify_amounts import objects
-from adapters.platforms.port import (
-    ConnectionSettings,
-    Delivery,
-    Desk,
-    Label,
-    NotUnderstood,
-    Polled,
-    Reading,
-    VendorRefused,
-)
+from adapters.platforms.port import ConnectionSettings, Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.shopify import queries
 from adapters.platforms.shopify.admin import Admin
 from adapters.platforms.shopify.mapping import REREAD_AFTER_EMPTY_BODY, Mappings
@@ -28,6 +19,7 @@ from adapters.platforms.shopify.orders import ShopOrders
 from adapters.platforms.shopify.polling import changed_orders, poll
 from adapters.platforms.shopify.reader import POLLED, Reader, together
 from adapters.platforms.shopify.shapes import id_of, number_of
+from adapters.vendor.answers import NotUnderstood, VendorRefused
 from domain.refusals import Rejected
 from domain.telling import read_instant
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from adapters.files.shopify_amounts import objects
-from adapters.platforms.port import Desk, NotUnderstood, Polled, Reading, VendorRefused
+from adapters.platforms.port import Desk, Polled, Reading
 from adapters.platforms.shopify import queries
 from adapters.platforms.shopify.admin import Admin
 from adapters.platforms.shopify.joins import PLATFORM, returns_of
@@ -23,6 +23,7 @@ from adapters.platforms.shopify.mapping import (
 from adapters.platforms.shopify.payouts import movements_of, paid_payouts
 from adapters.platforms.shopify.reader import REFUND, RETURN, SETTLEMENT, Reader
 from adapters.platforms.shopify.shapes import id_of
+from adapters.vendor.answers import NotUnderstood, VendorRefused
 from domain.refusals import Rejected
 from domain.telling import read_instant, write_instant
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from adapters.files.shopify_amounts import objects, shop_currencies
 from adapters.files.shopify_refunds import gateway_of, read_refund
-from adapters.platforms.port import NotUnderstood, RawFact, Unmapped
+from adapters.platforms.port import RawFact, Unmapped
 from adapters.platforms.shopify.mapping import Mappings
 from adapters.platforms.shopify.shapes import id_of, number_of
+from adapters.vendor.answers import NotUnderstood
 from domain.money import CURRENCIES
 from domain.refusals import Rejected
 from domain.telling import write_telling

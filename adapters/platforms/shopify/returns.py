@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from adapters.files.shopify_amounts import objects
-from adapters.platforms.port import NotUnderstood, RawFact, Unmapped
+from adapters.platforms.port import RawFact, Unmapped
 from adapters.platforms.shopify.mapping import Mappings
 from adapters.platforms.shopify.orders import read_line, sku_of
 from adapters.platforms.shopify.shapes import id_of, number_of
+from adapters.vendor.answers import NotUnderstood
 from domain.money import to_text, worth
 from domain.refusals import Rejected
 from domain.telling import ReturnKey, read_instant

@@ -10,7 +10,8 @@ import pytest
 
 from adapters.files import UnusableFile, grouping, read_file, tables
 from adapters.files.csv_records import Record
-from domain.facts import CreditNoted, Initiated, InspectedUnits, LineUnits, Received
+from domain.content import InspectedUnits, LineUnits
+from domain.facts import CreditNoted, Initiated, Received
 from domain.telling import ReturnKey
 from tests.adapters.files.reading import EXAMPLES, csv_text, errors, facts, rows_of, tellings
 

@@ -9,7 +9,8 @@ import pytest
 
 from adapters.files import read_file
 from adapters.files.shopify_refunds import METHODS
-from domain.facts import Amount, Refunded
+from domain.content import Amount
+from domain.facts import Refunded
 from domain.telling import write_telling
 from tests.adapters.files.reading import errors, json_lines, rows_of, tellings, write_rejected
 

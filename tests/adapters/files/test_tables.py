@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.facts import Amount, CreditNoted, ExchangeItem, Initiated, LineUnits, LocatedUnits, Received, Refunded, Restocked, WrittenOff
+from domain.content import Amount, ExchangeItem, LineUnits, LocatedUnits
+from domain.facts import CreditNoted, Initiated, Received, Refunded, Restocked, WrittenOff
 from tests.adapters.files.reading import EXAMPLES, csv_text, errors, facts, rows_of, tellings
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from adapters.inbox.quota import Rate, Turns, take
-from adapters.platforms.port import VendorTrouble
+from adapters.vendor.answers import VendorTrouble
 from tests.adapters.inbox.conftest import Bench
 
 

@@ -18,19 +18,8 @@ from typing import Any
 
 import httpx
 
-from adapters.platforms.port import (
-    ConnectionSettings,
-    Delivery,
-    Desk,
-    Joined,
-    Label,
-    NotUnderstood,
-    Polled,
-    Reading,
-    Unmapped,
-    VendorRefused,
-    VendorTrouble,
-)
+from adapters.platforms.port import ConnectionSettings, Delivery, Desk, Joined, Label, Polled, Reading, Unmapped
+from adapters.vendor.answers import NotUnderstood, VendorRefused, VendorTrouble
 from domain.telling import ReturnKey
 
 SECRET = "shared secret"

@@ -20,9 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.platforms.port import Delivery, NotUnderstood, Orders, Platform, RawFact, Reading, VendorTrouble
+from adapters.platforms.port import Delivery, Orders, Platform, RawFact, Reading
 from adapters.sandbox.faults import Faults, Front
 from adapters.sandbox.port import OutgoingWebhook, SandboxRequest, SandboxResponse
+from adapters.vendor.answers import NotUnderstood, VendorTrouble
 from domain.facts import Initiated, Refunded
 from domain.identity import Verdict, identify, judge
 from domain.telling import ReturnKey, Telling, read_telling, write_telling

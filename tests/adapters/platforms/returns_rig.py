@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.platforms.port import Order, OrderLine, VendorTrouble
+from adapters.platforms.port import Order, OrderLine
+from adapters.vendor.answers import VendorTrouble
 from domain.telling import write_telling
 from tests.adapters.platforms.contract import Inbox, MemoryHouse, Rig
 

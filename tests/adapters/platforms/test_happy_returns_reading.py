@@ -18,9 +18,10 @@ from adapters.platforms.happy_returns import Content, HappyReturns, connect
 from adapters.platforms.happy_returns.client import wait_said
 from adapters.platforms.happy_returns.posts import read_post
 from adapters.platforms.happy_returns.pricing import priced_lines
-from adapters.platforms.port import Accepted, Declined, Delivery, NotUnderstood, Reading, Unknown, Unmapped, VendorRefused, VendorTrouble
+from adapters.platforms.port import Delivery, Reading, Unmapped
 from adapters.sandbox.faults import Faults
 from adapters.sandbox.transport import SandboxTransport
+from adapters.vendor.answers import Accepted, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
 from domain.telling import ReturnKey, read_telling
 from tests.adapters.platforms.contract import MERCHANT, MemoryHouse
 from tests.adapters.platforms.returns_rig import KnownOrders, facts, order_of

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from adapters.platforms.http import Api, retry_after
-from adapters.platforms.port import Accepted, Answer, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
+from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
+from adapters.vendor.http import Api, retry_after
 
 
 def api(answer: Callable[[httpx.Request], httpx.Response]) -> Api:

@@ -9,13 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.platforms.port import Accepted, Declined, Delivery, Hinting, NotUnderstood, Unknown, VendorRefused, VendorTrouble
+from adapters.platforms.port import Delivery, Hinting
 from adapters.platforms.returngo import connect
 from adapters.platforms.returngo.platform import ReturnGo
 from adapters.sandbox.faults import Faults, Front
 from adapters.sandbox.port import SandboxRequest, SandboxResponse
 from adapters.sandbox.returngo import ReturnGoSandbox
 from adapters.sandbox.transport import SandboxTransport
+from adapters.vendor.answers import Accepted, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
 from tests.adapters.platforms.contract import Inbox, MemoryHouse, SteppedClock
 from tests.adapters.platforms.test_returngo import SHIRT, ReturnGoRig, connection, platform_of, rig_of
 

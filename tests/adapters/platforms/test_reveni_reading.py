@@ -11,21 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.platforms.port import (
-    Accepted,
-    ConnectionSettings,
-    Declined,
-    Delivery,
-    NotUnderstood,
-    Reading,
-    Unknown,
-    Unmapped,
-    VendorRefused,
-    VendorTrouble,
-)
+from adapters.platforms.port import ConnectionSettings, Delivery, Reading, Unmapped
 from adapters.platforms.reveni import Reveni, Verdict, connect
 from adapters.sandbox.faults import Faults
 from adapters.sandbox.transport import SandboxTransport
+from adapters.vendor.answers import Accepted, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
 from domain.telling import ReturnKey, Telling, read_telling
 from tests.adapters.platforms.contract import MERCHANT, Inbox, MemoryHouse
 from tests.adapters.platforms.returns_rig import KnownOrders, facts, order_of

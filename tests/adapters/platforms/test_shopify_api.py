@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.platforms.port import ConnectionSettings, Delivery, NotUnderstood, OrderLine, Reading, VendorRefused, VendorTrouble
+from adapters.platforms.port import ConnectionSettings, Delivery, OrderLine, Reading
 from adapters.platforms.shopify import Shopify, connect, queries
 from adapters.platforms.shopify.mapping import Mappings
 from adapters.platforms.shopify.orders import read_line
@@ -17,6 +17,7 @@ from adapters.platforms.shopify.shapes import flat, number_of
 from adapters.sandbox.faults import Front
 from adapters.sandbox.shopify import ShopifySimulator
 from adapters.sandbox.shopify.graphql import Query
+from adapters.vendor.answers import NotUnderstood, VendorRefused, VendorTrouble
 from domain.money import worth
 from tests.adapters.platforms.contract import MERCHANT, SteppedClock
 from tests.adapters.platforms.shop_rig import COAT, SHIRT, SOCKS, ShopRig, connection, platform_of, shop_rig, units

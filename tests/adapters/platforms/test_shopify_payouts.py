@@ -9,11 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.platforms.port import NotUnderstood, Reading, Unmapped
+from adapters.platforms.port import Reading, Unmapped
 from adapters.platforms.shopify.admin import Admin
 from adapters.platforms.shopify.mapping import Mappings
 from adapters.platforms.shopify.payouts import find_settlement, movements_of
 from adapters.sandbox.port import SandboxResponse
+from adapters.vendor.answers import NotUnderstood
 from domain.policy import Policy
 from domain.telling import ReturnKey
 from domain.timeline import fold

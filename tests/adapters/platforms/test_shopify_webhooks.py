@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.platforms.port import Delivery, Hinting, NotUnderstood, Reading, Unmapped
+from adapters.platforms.port import Delivery, Hinting, Reading, Unmapped
 from adapters.sandbox.faults import Front
 from adapters.sandbox.shopify.webhooks import signed
+from adapters.vendor.answers import NotUnderstood
 from tests.adapters.platforms.shop_rig import COAT, SHIRT, ShopRig, connection, platform_of, shop_rig, units
 from tests.adapters.platforms.shopify_payloads import FETCHED, IGNORED, Payload, refund, refund_payment
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from adapters.files.exact_json import loads
-from adapters.platforms.port import Accepted, Answer, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
+from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
 
 _AGAIN_LATER = (408, 425, 429)
 # The request never left us.
