@@ -67,7 +67,7 @@ SignedMinor = Annotated[int, BeforeValidator(_read_money), PlainSerializer(_writ
 Units = Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
 
 
-def _in_order(lines: tuple[Any, ...]) -> tuple[Any, ...]:
+def in_order(lines: tuple[Any, ...]) -> tuple[Any, ...]:
     """The order of lines inside a fact says nothing, so one order is kept: the same fact is then the same bytes."""
     return tuple(sorted(lines, key=lambda line: line.sort_key())) if len(lines) > 1 else lines
 
@@ -160,8 +160,8 @@ class Amount(Content):
         return self
 
 
-Lines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=1000), AfterValidator(_in_order)]
-ExchangeItems = Annotated[tuple[ExchangeItem, ...], Field(min_length=1, max_length=1000), AfterValidator(_in_order)]
-UnitsOfLines = Annotated[tuple[LineUnits, ...], Field(min_length=1, max_length=1000), AfterValidator(_in_order)]
-UnitsPutAway = Annotated[tuple[LocatedUnits, ...], Field(min_length=1, max_length=1000), AfterValidator(_in_order)]
-UnitsInspected = Annotated[tuple[InspectedUnits, ...], Field(min_length=1, max_length=1000), AfterValidator(_in_order)]
+Lines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=1000), AfterValidator(in_order)]
+ExchangeItems = Annotated[tuple[ExchangeItem, ...], Field(min_length=1, max_length=1000), AfterValidator(in_order)]
+UnitsOfLines = Annotated[tuple[LineUnits, ...], Field(min_length=1, max_length=1000), AfterValidator(in_order)]
+UnitsPutAway = Annotated[tuple[LocatedUnits, ...], Field(min_length=1, max_length=1000), AfterValidator(in_order)]
+UnitsInspected = Annotated[tuple[InspectedUnits, ...], Field(min_length=1, max_length=1000), AfterValidator(in_order)]

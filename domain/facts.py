@@ -5,7 +5,7 @@ A fact holds business content only; whose return it is, when it happened and who
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -22,6 +22,30 @@ from domain.content import (
     UnitsInspected,
     UnitsOfLines,
     UnitsPutAway,
+)
+from domain.decisions import (
+    Assigned,
+    DifferenceAccepted,
+    DocumentAssigned,
+    GapWaived,
+    Noted,
+    OrderReferred,
+    Reopened,
+    RetryAsked,
+    Snoozed,
+    WriteOffApproved,
+)
+from domain.erp_facts import (
+    CreditNoteAmended,
+    InstructionAbandoned,
+    InstructionAccepted,
+    InstructionDeclined,
+    InstructionIssued,
+    MovedToQuarantine,
+    OrderMatched,
+    OrderNotFound,
+    OutcomeUnknown,
+    SkuMatched,
 )
 
 
@@ -140,7 +164,8 @@ class PayoutSettled(Content):
     fee: SignedMinor | None = None
 
 
-Fact = (
+# What the world tells: platforms, warehouses, ERPs and payment providers, by files, webhooks and polling.
+Told = (
     Initiated
     | ScannedAtReturnBar
     | Received
@@ -156,30 +181,38 @@ Fact = (
     | Expired
     | PayoutSettled
 )
+# What the house itself records: the way to the ERP, and what people decide.
+Working = (
+    OrderMatched
+    | OrderNotFound
+    | SkuMatched
+    | MovedToQuarantine
+    | CreditNoteAmended
+    | InstructionIssued
+    | InstructionAccepted
+    | InstructionDeclined
+    | OutcomeUnknown
+    | InstructionAbandoned
+    | Assigned
+    | Noted
+    | Snoozed
+    | DifferenceAccepted
+    | GapWaived
+    | Reopened
+    | RetryAsked
+    | WriteOffApproved
+    | OrderReferred
+    | DocumentAssigned
+)
+Fact = Told | Working
 
 # In the order in which a return usually goes through them: facts of one instant are told in this order.
-FACTS: dict[str, type[Fact]] = {
-    fact.__name__: fact
-    for fact in (
-        Initiated,
-        ScannedAtReturnBar,
-        Received,
-        Inspected,
-        Refunded,
-        RefundReversed,
-        CreditNoted,
-        CreditNoteVoided,
-        Restocked,
-        WrittenOff,
-        ExchangeOrdered,
-        Cancelled,
-        Expired,
-        PayoutSettled,
-    )
-}
+TOLD: dict[str, type[Told]] = {fact.__name__: fact for fact in get_args(Told)}
+FACTS: dict[str, type[Fact]] = {**TOLD, **{fact.__name__: fact for fact in get_args(Working)}}
 RANK: dict[type[Fact], int] = {fact: rank for rank, fact in enumerate(FACTS.values())}
 
 
 def currency_of(fact: Fact) -> str | None:
     """The currency in which a fact's amounts are told; None for a fact without amounts."""
-    return fact.currency if isinstance(fact, Initiated | Refunded | CreditNoted | PayoutSettled) else None
+    currency: str | None = getattr(fact, "currency", None)
+    return currency

@@ -117,6 +117,15 @@ def _default_dispositions() -> dict[str, Treatment]:
     return {name: Treatment.model_validate({"action": action}) for action, names in table.items() for name in names.split()}
 
 
+class ErpTerms(BaseModel):
+    """The ERP that a connection posts to, and how it works: `goods_in_with_note` where its credit note brings the goods into stock."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    goods_in_with_note: bool = False
+
+
 class Policy(BaseModel):
     """How one connection treats its returns. Every field has a default; `dispositions` given add to the default ones."""
 
@@ -141,6 +150,8 @@ class Policy(BaseModel):
     sla: dict[GapKind, Duration] = Field(default_factory=dict)
     owners: dict[GapKind, str] = Field(default_factory=dict)
     dispositions: dict[str, Treatment] = Field(default_factory=dict)
+    # Which ERP posts, as the connection's `erp` says; None: the ledger watches and tells.
+    erp: ErpTerms | None = None
 
     @model_validator(mode="after")
     def _tolerances_are_money(self) -> Policy:
@@ -156,9 +167,14 @@ class Policy(BaseModel):
         return self
 
     @cached_property
+    def treatments(self) -> dict[str, Treatment]:
+        """Disposition → what is done with such units; those given add to the default ones."""
+        return _default_dispositions() | self.dispositions
+
+    @cached_property
     def actions(self) -> dict[str, str]:
         """Disposition → restock, write_off or hold."""
-        return {name: treatment.action for name, treatment in (_default_dispositions() | self.dispositions).items()}
+        return {name: treatment.action for name, treatment in self.treatments.items()}
 
     @cached_property
     def tolerance_minor(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from domain.content import InspectedUnits, LineUnits
+from domain.erp_facts import CreditNoteAmended
 from domain.facts import (
     RANK,
     Cancelled,
@@ -28,7 +29,10 @@ from domain.facts import (
     WrittenOff,
 )
 from domain.telling import ReturnKey
+from domain.work import NO_WORK, Work, evolve_work
 
+# What stands before the ERP's name where a document has no return: `erp.uk-cin7` in the place of the platform.
+DOCUMENTS: Final = "erp."
 EXCHANGE_STATUSES: Final = ("draft", "authorised", "dispatched")
 NoteKey = tuple[str, str]
 # Payout, refund, and the payment that paid it, where it is named.
@@ -105,6 +109,7 @@ class ReturnState:
     reversed: frozenset[str] = frozenset()
     notes: dict[NoteKey, CreditNoted] = field(default_factory=dict)
     voided: frozenset[NoteKey] = frozenset()
+    voided_at: dict[NoteKey, datetime] = field(default_factory=dict)
     settled: dict[SettlementKey, PayoutSettled] = field(default_factory=dict)
     exchange_orders: dict[str, str] = field(default_factory=dict)
     ended: str | None = None
@@ -113,6 +118,7 @@ class ReturnState:
     note_numbers: dict[NoteKey, tuple[int, ...]] = field(default_factory=dict)
     settled_numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     told_at: dict[str | NoteKey, datetime] = field(default_factory=dict)
+    work: Work = NO_WORK
 
     @property
     def count(self) -> int:
@@ -121,6 +127,11 @@ class ReturnState:
     @property
     def currency(self) -> str | None:
         return self.initiated.currency if self.initiated else None
+
+    @property
+    def is_document(self) -> bool:
+        """A document of an ERP that names no return stands for itself."""
+        return self.key.platform.startswith(DOCUMENTS)
 
     @property
     def order(self) -> str | None:
@@ -159,8 +170,19 @@ class ReturnState:
         return [refund for name, refund in self.refunds.items() if name not in self.reversed]
 
     def active_notes(self) -> list[CreditNoted]:
-        """Notes that are not voided; a note of 0 credits nothing and counts as none."""
-        return [note for key, note in self.notes.items() if key not in self.voided and note.amount.total]
+        """Notes that are not voided, as they stand now; a note of 0 credits nothing and counts as none."""
+        notes = [self.note(key) for key in self.notes if key not in self.voided and key not in self.work.moved_away]
+        return [note for note in notes if note.amount.total]
+
+    def note(self, key: NoteKey) -> CreditNoted:
+        """A note as it stands now: as it was booked, or as it was amended since."""
+        note, amended = self.notes[key], self.work.amended.get(key)
+        if amended is None:
+            return note
+        changed: CreditNoteAmended = amended.fact
+        return CreditNoted(
+            credit_note=note.credit_note, erp=note.erp, currency=changed.currency, amount=changed.amount, lines=changed.lines or note.lines
+        )
 
 
 def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnState:
@@ -200,6 +222,8 @@ def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnS
             new.note_numbers = _more(state.note_numbers, (fact.erp, fact.credit_note), number)
         case CreditNoteVoided():
             new.voided = state.voided | {(fact.erp, fact.credit_note)}
+            before_it = state.voided_at.get((fact.erp, fact.credit_note), at)
+            new.voided_at = {**state.voided_at, (fact.erp, fact.credit_note): max(at, before_it)}
             new.note_numbers = _more(state.note_numbers, (fact.erp, fact.credit_note), number)
         case ExchangeOrdered():
             told = state.exchange_orders.get(fact.order)
@@ -215,7 +239,9 @@ def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnS
             new.settled = {**state.settled, (fact.payout, fact.refund, fact.transaction): fact}
             new.settled_numbers = _more(state.settled_numbers, fact.refund, number)
         case _:
-            assert_never(fact)
+            new.work = evolve_work(state.work, fact, at, number)
+            if isinstance(fact, CreditNoteAmended):
+                new.note_numbers = _more(state.note_numbers, (fact.erp, fact.credit_note), number)
     return new
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from domain.content import PRINTABLE, Name
-from domain.facts import FACTS, Fact, currency_of
+from domain.facts import FACTS, TOLD, Fact, currency_of
 from domain.money import CURRENCIES
 from domain.refusals import Rejected
 
@@ -74,16 +74,18 @@ def write_instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def read_telling(raw: Mapping[str, Any], merchant: str | None = None) -> Telling:
+def read_telling(raw: Mapping[str, Any], merchant: str | None = None, *, own: bool = False) -> Telling:
     """A contract fact (a JSON object) → Telling. `merchant` stands in where the row names none.
+
+    What the world tells is read; with `own` also what only the house itself records: instructions and decisions.
 
     Raises Rejected with the field and what to do; nothing else.
     """
     name = raw.get("fact")
-    kind = FACTS.get(name) if isinstance(name, str) else None
+    kind = (FACTS if own else TOLD).get(name) if isinstance(name, str) else None
     if kind is None:
         said = "is missing" if name is None else f"{str(name)[:60]!r} is not known"
-        raise Rejected("fact", f"{said}; it must be one of {', '.join(FACTS)}")
+        raise Rejected("fact", f"{said}; it must be one of {', '.join(TOLD)}")
     common = {
         "return_" if field == "return" else field: raw.get(field)
         for field in ("merchant", "platform", "return", "source_id", "by")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from domain.telling import Telling, read_telling
+from tests.examples_of_work import WORK_EXAMPLES
 
 _SHOP = {"merchant": "acme", "platform": "returngo"}
 _REFUND = {**_SHOP, "return": "RMA-1001"}
@@ -124,4 +125,4 @@ CONTRACT_EXAMPLES: dict[str, dict[str, Any]] = {
     },
 }
 
-EXAMPLES: dict[str, Telling] = {name: read_telling(told) for name, told in CONTRACT_EXAMPLES.items()}
+EXAMPLES: dict[str, Telling] = {name: read_telling(told, own=True) for name, told in {**CONTRACT_EXAMPLES, **WORK_EXAMPLES}.items()}

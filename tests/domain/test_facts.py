@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.content import Line
-from domain.facts import FACTS, Inspected, Refunded
+from domain.facts import TOLD, Inspected, Refunded
 from domain.money import MAX_MINOR
 from domain.refusals import Rejected
 from domain.telling import Telling, read_instant, read_telling, write_telling
@@ -93,7 +93,7 @@ def read_or_reason(told: Any) -> Telling | Rejected:
 
 
 @examples(300)
-@given(st.data(), st.sampled_from(sorted(FACTS)), JSON)
+@given(st.data(), st.sampled_from(sorted(TOLD)), JSON)
 def test_any_value_in_any_place_is_either_a_fact_or_a_reason(data: st.DataObject, name: str, value: Any) -> None:
     told: Any = copy.deepcopy(CONTRACT_EXAMPLES[name])
     *way, last = data.draw(st.sampled_from(places_in(told)[1:]))
@@ -120,7 +120,7 @@ def test_every_fact_survives_the_way_out_and_in(told: list[dict[str, Any]]) -> N
 
 
 def test_every_fact_has_its_fields_from_the_contract() -> None:
-    fields = {name: set(fact.model_fields) for name, fact in FACTS.items()}
+    fields = {name: set(fact.model_fields) for name, fact in TOLD.items()}
     assert fields["Initiated"] == {"order", "currency", "resolution", "lines", "exchange", "erp"}
     assert set(Line.model_fields) == {"line", "order_line", "sku", "quantity", "items", "tax", "reason", "kit"}
     assert fields["Refunded"] == {"refund", "currency", "amount", "method", "transaction"}

@@ -11,10 +11,12 @@ import pytest
 
 from adapters.event_store import prepare
 from domain.facts import FACTS
+from domain.refusals import Rejected
 from domain.returns import Recorded
 from domain.stored import STORED_NAMES, VERSION, from_stored, key_of
 from domain.telling import read_instant, read_telling, write_telling
 from tests.examples import CONTRACT_EXAMPLES, EXAMPLES
+from tests.examples_of_work import WORK_EXAMPLES
 
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 FACT_NAMES = {stored: name for name, stored in STORED_NAMES.items()}
@@ -67,5 +69,11 @@ def test_every_fact_has_an_example_and_a_golden_file_of_today() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_survives_the_way_out_and_in(name: str) -> None:
-    assert CONTRACT_EXAMPLES[name]["fact"] == name
-    assert read_telling(write_telling(EXAMPLES[name])) == EXAMPLES[name]
+    assert {**CONTRACT_EXAMPLES, **WORK_EXAMPLES}[name]["fact"] == name
+    assert read_telling(write_telling(EXAMPLES[name]), own=name in WORK_EXAMPLES) == EXAMPLES[name]
+
+
+@pytest.mark.parametrize("name", WORK_EXAMPLES)
+def test_what_the_house_alone_records_cannot_be_brought_in_from_outside(name: str) -> None:
+    with pytest.raises(Rejected, match="fact: "):
+        read_telling(WORK_EXAMPLES[name])
