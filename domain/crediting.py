@@ -7,24 +7,14 @@ sum is the order's to the minor unit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.content import Amount
 from domain.erp_facts import InstructionIssued, MoneyLine, OrderLine, OrderMatched
-from domain.matching import Slot
+from domain.matching import Credited, CreditKey, Slot
 from domain.money import allocate, worth
-
-
-class CreditKey(NamedTuple):
-    """A line of an order, or one component of a kit on it: what units are counted by."""
-
-    order_line: str
-    component: str | None = None
-
-
-Credited = Mapping[CreditKey, int]
 
 
 class Share(NamedTuple):

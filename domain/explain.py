@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from domain.explain_ways import explain_way
 from domain.facts import CreditNoted, Refunded
-from domain.gaps import PARTS, Gap
+from domain.gap import PARTS, Gap
 from domain.money import to_text
 from domain.policy import GapKind, Policy
 from domain.returns import NO_COUNTS, ReturnState
@@ -52,6 +53,17 @@ def explain(gap: Gap, state: ReturnState, policy: Policy) -> str:
             return f"The customer wants an exchange{so_far}, but no exchange order exists."
         case GapKind.EXCHANGE_STUCK_IN_DRAFT:
             return f"Exchange order {_list(sorted(state.exchange_orders))} is still a draft, so nothing ships."
+        case GapKind.ORPHAN_CREDIT_NOTE:
+            return f"{_notes(state, gap)} and names no return."
+        case (
+            GapKind.ORDER_NOT_FOUND
+            | GapKind.ORDER_NOT_INVOICED
+            | GapKind.SKU_UNMATCHED
+            | GapKind.KIT_NOT_DECOMPOSED
+            | GapKind.INSTRUCTION_FAILED
+            | GapKind.INSTRUCTION_OUTCOME_UNKNOWN
+        ):
+            return explain_way(gap, state)
         case _:
             return _of_line(gap, state, policy)
 

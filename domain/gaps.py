@@ -5,37 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
 
 from domain.facts import CreditNoted, Refunded
+from domain.gap import TOLERATED, Gap
 from domain.money import worth
-from domain.policy import GapKind, Policy
+from domain.policy import CLEARING_KINDS, GapKind, Policy
 from domain.returns import NO_COUNTS, AnnouncedLine, ReturnState
 from domain.settlements import missing_from, settled_otherwise, unsettled
+from domain.ways import way_gaps
 
-PARTS = ("items", "tax", "shipping", "fees", "unexplained")
-# A difference within the tolerance: no gap, but the tie-out must know of it.
-TOLERATED: Final = "tolerated"
 # Beyond so many reachable sums of whole notes the search for a duplicate gives up and calls it a mismatch.
 MOST_SUMS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """One open gap. `amount_minor` is signed; `breakdown` goes with PARTS; `evidence` are the numbers of the events that caused it."""
-
-    kind: GapKind | Literal["tolerated"]
-    line: str | None = None
-    currency: str | None = None
-    amount_minor: int | None = None
-    units: int | None = None
-    breakdown: tuple[int, ...] | None = None
-    evidence: tuple[int, ...] = ()
-
-    @property
-    def subject(self) -> tuple[str, str | None, str | None]:
-        """What stays the same while a gap is open: of the clearing kinds there is one a currency, of the unit kinds one a line."""
-        return (self.kind, self.line, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +31,15 @@ class Clearing:
 
 def open_gaps(state: ReturnState, policy: Policy, at: datetime) -> list[Gap]:
     """Every gap that is open at `at`, where `state` holds what had occurred by then."""
-    return [*clearing_gaps(state, policy), *money_against_goods(state), *payout_gaps(state, policy, at), *goods_gaps(state, policy, at)]
+    found = [*clearing_gaps(state, policy), *money_against_goods(state), *payout_gaps(state, policy, at), *goods_gaps(state, policy, at)]
+    return [gap for gap in (*found, *way_gaps(state, policy)) if not is_waived(state, gap)]
+
+
+def is_waived(state: ReturnState, gap: Gap) -> bool:
+    """Did a person say that it needs nothing more? Money is never waived: its difference is accepted, and the books know of it."""
+    if not state.work.waived or gap.kind in (*CLEARING_KINDS, TOLERATED):
+        return False
+    return state.work.is_waived(gap.kind, gap.line) is not None
 
 
 def clearing_gaps(state: ReturnState, policy: Policy) -> list[Gap]:
@@ -68,6 +56,8 @@ def clearing_gaps(state: ReturnState, policy: Policy) -> list[Gap]:
 def goods_gaps(state: ReturnState, policy: Policy, at: datetime) -> list[Gap]:
     """Announcement, goods and exchange: everything that refunds and credit notes have no part in."""
     if state.initiated is None:
+        if state.is_document:
+            return []
         return [Gap(GapKind.UNANNOUNCED_RETURN, evidence=tuple(sorted(state.sequence)))] if state.sequence else []
     return [*_goods(state, policy, at), *_exchange(state, policy)]
 
@@ -91,6 +81,8 @@ def _clearing(state: ReturnState, policy: Policy, currency: str, refunds: list[R
     difference = refunded - credited
     if not refunded and not notes:
         return Clearing(currency, 0, 0, None)
+    if difference and state.work.is_accepted(currency, difference):
+        return Clearing(currency, refunded, credited, None, tolerated=difference)
     if refunded and notes:
         if not difference:
             return Clearing(currency, refunded, credited, None)
@@ -101,8 +93,8 @@ def _clearing(state: ReturnState, policy: Policy, currency: str, refunds: list[R
         else:
             kind, breakdown = GapKind.CREDIT_NOTE_MISMATCH, _breakdown(refunds, notes, difference)
     else:
-        kind = GapKind.REFUND_WITHOUT_CREDIT_NOTE if refunded else GapKind.CREDIT_NOTE_WITHOUT_REFUND
-        breakdown = None
+        alone = GapKind.ORPHAN_CREDIT_NOTE if state.is_document else GapKind.CREDIT_NOTE_WITHOUT_REFUND
+        kind, breakdown = GapKind.REFUND_WITHOUT_CREDIT_NOTE if refunded else alone, None
     return Clearing(currency, refunded, credited, Gap(kind, None, currency, difference, None, breakdown, _money_evidence(state, currency)))
 
 

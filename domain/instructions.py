@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import assert_never
 
 from domain.content import Amount, LineUnits, LocatedUnits
 from domain.erp_facts import GoodsLine, InstructionAccepted, InstructionIssued, MovedToQuarantine
@@ -51,6 +52,8 @@ def consequences(issued: InstructionIssued, document: str, amount: Amount | None
             facts.append(ExchangeOrdered(order=document, status=issued.status or "authorised", erp=issued.erp))
         case "release_refund":
             pass
+        case _:
+            assert_never(issued.kind)
     return facts
 
 

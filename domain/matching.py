@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import NamedTuple
 
 from domain.content import Line
 from domain.erp_facts import KitComponent, OrderLine, OrderMatched
 
 MOST_SUGGESTIONS = 3
+
+
+class CreditKey(NamedTuple):
+    """A line of an order, or one component of a kit on it: what units are counted by."""
+
+    order_line: str
+    component: str | None = None
+
+
+Credited = Mapping[CreditKey, int]
 
 
 class Slot(NamedTuple):
@@ -23,28 +34,32 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """`slots` by line of the return. `unmatched` are lines whose SKU the order does not have, `undecomposed` are kits that the ERP has no
-    bill of materials for. `beyond` counts units that the order never had: they are worth nothing there.
+    """`slots` by line of the return, units that the order no longer has among them: they move, and credit nothing.
+
+    `unmatched` are lines whose SKU the order does not have, `undecomposed` are kits that the ERP has no bill of materials for.
     """
 
     slots: Mapping[str, Sequence[Slot]] = field(default_factory=dict)
     unmatched: tuple[str, ...] = ()
     undecomposed: tuple[str, ...] = ()
-    beyond: Mapping[str, int] = field(default_factory=dict)
 
 
-def match_lines(lines: Sequence[Line], order: OrderMatched, skus: Mapping[str, str]) -> Matching:
-    """`skus`: what a person said which SKU of the ERP a platform's SKU is.
+def match_lines(lines: Sequence[Line], order: OrderMatched, skus: Mapping[str, str], others: Credited = MappingProxyType({})) -> Matching:
+    """`skus`: what a person said which SKU of the ERP a platform's SKU is. `others`: units of an order line, or of a component of its kit,
+    that other returns have.
 
     Lines that name their line of the order come first, then those whose unit price fits, so that the same SKU on two lines at two prices
     finds its own. An order without lines is one that cannot be read: the return's own lines stand for them.
     """
     if not order.lines:
         return Matching({line.line: (Slot(_own(line, skus), line.quantity),) for line in lines})
-    left = {_place(one, component): one.quantity * _per_kit(component) for one in order.lines for component in (None, *(one.kit or ()))}
+    left = {
+        _place(one, component): (one.quantity - one.credited) * _per_kit(component) - others.get(_place(one, component), 0)
+        for one in order.lines
+        for component in (None, *(one.kit or ()))
+    }
     slots: dict[str, list[Slot]] = {line.line: [] for line in lines}
     unmatched: list[str] = []
-    beyond: dict[str, int] = {}
     named = sorted(lines, key=lambda line: (not _names_one(line, order), line.line))
     for line in named:
         sku = skus.get(line.sku, line.sku)
@@ -60,13 +75,13 @@ def match_lines(lines: Sequence[Line], order: OrderMatched, skus: Mapping[str, s
                 left[_place(one, component)] -= taken
                 wanted -= taken
         if wanted:
-            beyond[line.line] = wanted
+            slots[line.line].append(Slot(candidates[0][0], wanted, candidates[0][1]))
     undecomposed = tuple(
         line.line
         for line in lines
         if line.kit and slots[line.line] and all(slot.component is None and not slot.order_line.kit for slot in slots[line.line])
     )
-    return Matching(slots, tuple(sorted(unmatched)), undecomposed, beyond)
+    return Matching(slots, tuple(sorted(unmatched)), undecomposed)
 
 
 def suggestions(sku: str, order: OrderMatched) -> list[str]:
@@ -99,8 +114,8 @@ def _names_one(line: Line, order: OrderMatched) -> bool:
     return any(_is_named(line, one) for one in order.lines)
 
 
-def _place(one: OrderLine, component: KitComponent | None) -> tuple[str, str | None]:
-    return (one.order_line, component.sku if component else None)
+def _place(one: OrderLine, component: KitComponent | None) -> CreditKey:
+    return CreditKey(one.order_line, component.sku if component else None)
 
 
 def _per_kit(component: KitComponent | None) -> int:

@@ -8,6 +8,8 @@ from operator import sub
 from typing import NamedTuple
 
 from domain.content import Amount
+from domain.decisions import DocumentAssigned
+from domain.erp_facts import CreditNoteAmended
 from domain.facts import (
     CreditNoted,
     CreditNoteVoided,
@@ -21,7 +23,7 @@ from domain.facts import (
     ScannedAtReturnBar,
     WrittenOff,
 )
-from domain.returns import NO_COUNTS, ReturnState
+from domain.returns import NO_COUNTS, NoteKey, ReturnState
 
 # Where a unit can be. `announced` is the sum of those from with_customer to written_off; unexpected units stand beside it.
 PLACES = ("announced", "with_customer", "in_transit", "quarantine", "held", "saleable", "written_off", "unexpected")
@@ -72,21 +74,33 @@ def money_moves(before: ReturnState, after: ReturnState, fact: Fact, at: datetim
         case RefundReversed() if fact.refund in before.refunds and fact.refund not in before.reversed:
             told, sign = before.refunds[fact.refund], -1
         case CreditNoted():
-            counts = 0 if (fact.erp, fact.credit_note) in after.voided else 1
-            return _money(name, at, "credited", fact.credit_note, fact.erp, fact.currency, fact.amount, counts)
-        case CreditNoteVoided() if (fact.erp, fact.credit_note) in before.notes and (fact.erp, fact.credit_note) not in before.voided:
-            note = before.notes[fact.erp, fact.credit_note]
-            return _money(name, at, "credited", note.credit_note, note.erp, note.currency, note.amount, -1)
+            counts = 0 if _is_gone(after, (fact.erp, fact.credit_note)) else 1
+            return [_note(name, at, after, (fact.erp, fact.credit_note), counts)]
+        case CreditNoteVoided() | DocumentAssigned() if (fact.erp, fact.credit_note) in before.notes:
+            was_gone = _is_gone(before, (fact.erp, fact.credit_note))
+            return [] if was_gone else [_note(name, at, before, (fact.erp, fact.credit_note), -1)]
+        case CreditNoteAmended() if (fact.erp, fact.credit_note) in before.notes:
+            key = (fact.erp, fact.credit_note)
+            if _is_gone(before, key) or before.note(key) == after.note(key):
+                return []
+            return [_note(name, at, before, key, -1), _note(name, at, after, key, 1)]
         case _:
             return []
-    return _money(name, at, "refunded", told.refund, told.method, told.currency, told.amount, sign)
+    return [_money(name, at, "refunded", told.refund, told.method, told.currency, told.amount, sign)]
 
 
-def _money(name: str, at: datetime, side: str, document: str, detail: str, currency: str, amount: Amount, sign: int) -> list[MoneyMove]:
+def _is_gone(state: ReturnState, key: NoteKey) -> bool:
+    return key in state.voided or key in state.work.moved_away
+
+
+def _note(name: str, at: datetime, state: ReturnState, key: NoteKey, sign: int) -> MoneyMove:
+    note = state.note(key)
+    return _money(name, at, "credited", note.credit_note, note.erp, note.currency, note.amount, sign)
+
+
+def _money(name: str, at: datetime, side: str, document: str, detail: str, currency: str, amount: Amount, sign: int) -> MoneyMove:
     items, tax, shipping, fees = (sign * (part or 0) for part in amount.parts)
-    return [
-        MoneyMove(at, name, side, document, detail, currency, sign * amount.total, items, tax, shipping, fees, sign * amount.unexplained)
-    ]
+    return MoneyMove(at, name, side, document, detail, currency, sign * amount.total, items, tax, shipping, fees, sign * amount.unexplained)
 
 
 def unit_moves(

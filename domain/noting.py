@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 
 from domain.content import Line
-from domain.crediting import Credited, CreditKey, Extras, amount_of, credit, credited_by, prorated_shipping, shipping_tax
+from domain.crediting import Extras, amount_of, credit, credited_by, prorated_shipping, shipping_tax
 from domain.erp_facts import InstructionIssued, MoneyLine, OrderMatched
 from domain.instructions import instruction_id
-from domain.matching import Matching
+from domain.matching import Credited, CreditKey, Matching
 from domain.money import worth
 from domain.policy import Policy
 from domain.returns import ReturnState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 from domain.facts import Refunded
-from domain.gaps import PARTS
+from domain.gap import PARTS
 from domain.moves import PLACES, MoneyMove, UnitMove
 
 CLEARING = "clearing:returns"

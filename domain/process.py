@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from domain.content import Line
-from domain.crediting import Credited
 from domain.erp_facts import InstructionIssued, OrderMatched
 from domain.instructions import instruction_id
-from domain.matching import Matching, match_lines
+from domain.matching import Credited, Matching, match_lines
 from domain.money import worth
 from domain.noting import note_due, paid_units
 from domain.policy import Policy
@@ -64,7 +63,7 @@ def plan(state: ReturnState, policy: Policy, others: Credited) -> Plan:
     if order is None:
         missing = (Blocked("order_not_found", wanted.value()),) if state.work.not_found else ()
         return Plan(released, missing, needs_order=True, superseded=standing.superseded)
-    matching = match_lines(state.initiated.lines, order, {sku: found.fact.to for sku, found in state.work.skus.items()})
+    matching = match_lines(state.initiated.lines, order, {sku: found.fact.to for sku, found in state.work.skus.items()}, others)
     due: list[InstructionIssued] = []
     blocked: tuple[Blocked, ...] = tuple(_barred(wanted, matching))
     barred = {one.line for one in blocked}

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.gaps import TOLERATED, Gap, open_gaps
+from domain.gap import TOLERATED, Gap
+from domain.gaps import open_gaps
 from domain.money import to_text
 from domain.moves import PLACES, places
 from domain.policy import Policy
 from domain.returns import Recorded, ReturnState, evolve
 from domain.telling import ReturnKey, write_content, write_instant
+from domain.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,30 @@ def describe(state: ReturnState, policy: Policy) -> dict[str, Any]:
     told |= {f"exchange_orders.{order}": status for order, status in state.exchange_orders.items()}
     if state.ended:
         told["ended"] = state.ended
+    return told | describe_work(state.work)
+
+
+def describe_work(work: Work) -> dict[str, Any]:
+    """The way to the ERP and what people decided, as flat paths: `instructions.rl-….status` → `accepted`."""
+    told: dict[str, Any] = {}
+    if work.order is not None:
+        told |= {"erp_order.number": work.order.number or work.order.order, "erp_order.invoice": work.order.invoice}
+    elif work.not_found is not None:
+        told["erp_order"] = f"not found: {work.not_found.reference}"
+    told |= {f"skus.{sku}": decision.fact.to for sku, decision in sorted(work.skus.items())}
+    for name, one in work.issued.items():
+        answer = work.answers.get(name)
+        told[f"instructions.{name}.kind"] = one.kind
+        told[f"instructions.{name}.status"] = answer.status if answer else "issued"
+        if answer and (answer.document or answer.code):
+            told[f"instructions.{name}.{'document' if answer.document else 'code'}"] = answer.document or answer.code
+    told |= {f"erp_stock.{line}.{place}": units for (line, place), units in sorted(work.stands.items()) if units}
+    told |= {f"accepted.{currency}": to_text(decision.fact.amount, currency) for currency, decision in sorted(work.accepted.items())}
+    told |= {f"waived.{kind}{f'.{line}' if line else ''}": True for kind, line in sorted(work.waived, key=str)}
+    if work.assigned is not None and work.assigned.fact.to:
+        told["assigned_to"] = work.assigned.fact.to
+    if work.snoozed is not None:
+        told["snoozed_until"] = work.snoozed.fact.until
     return told
 
 
@@ -82,6 +108,8 @@ def stage(state: ReturnState) -> str:
     """How far the goods and the money are, in one word, for lists."""
     if not state.count:
         return "none"
+    if state.is_document:
+        return "document"
     if state.initiated is None:
         return "unannounced"
     told = state.counts.values()

@@ -6,21 +6,38 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from domain.decisions import DifferenceAccepted, DocumentAssigned, GapWaived, Reopened
+from domain.erp_facts import CreditNoteAmended
 from domain.explain import explain
-from domain.facts import CreditNoted, CreditNoteVoided, Initiated, PayoutSettled, Received, Refunded, RefundReversed, ScannedAtReturnBar
-from domain.gaps import TOLERATED, Gap, clearing_gaps, goods_gaps, money_against_goods, payout_gaps, short_from
+from domain.facts import (
+    CreditNoted,
+    CreditNoteVoided,
+    Initiated,
+    PayoutSettled,
+    Received,
+    Refunded,
+    RefundReversed,
+    ScannedAtReturnBar,
+    Working,
+)
+from domain.gap import TOLERATED, Gap
+from domain.gaps import clearing_gaps, goods_gaps, is_waived, money_against_goods, payout_gaps, short_from
 from domain.moves import MoneyMove, Standing, UnitMove, money_moves, unit_moves
 from domain.policy import Policy
 from domain.returns import Recorded, ReturnState, evolve
 from domain.settlements import missing_from
 from domain.telling import ReturnKey
+from domain.ways import way_gaps
 
 Subject = tuple[str, str | None, str | None]
 # Which facts can change which gaps. By their very types: asking isinstance of so many is a tenth of a projection's time.
-_MONEY = frozenset({Refunded, RefundReversed, CreditNoted, CreditNoteVoided, PayoutSettled})
+_MONEY = frozenset({Refunded, RefundReversed, CreditNoted, CreditNoteVoided, PayoutSettled, CreditNoteAmended, DocumentAssigned})
 _MONEY_AGAINST_GOODS = frozenset({Initiated, ScannedAtReturnBar, Received, Refunded, RefundReversed})
+# What a person accepts, waives or reopens can be a gap of any kind; the rest of what the house records is about the way to the ERP.
+_DECIDING = frozenset({DifferenceAccepted, GapWaived, Reopened})
+_WORKING = frozenset(get_args(Working)) - _MONEY - _DECIDING
 
 
 class Segment(NamedTuple):
@@ -67,7 +84,7 @@ class Fold:
     """
 
     __slots__ = (
-        "_ahead", "_clearing", "_goods", "_missing", "_open", "_payouts", "_short", "_standing", "_timers",
+        "_ahead", "_clearing", "_goods", "_missing", "_open", "_payouts", "_short", "_standing", "_timers", "_ways",
         "at", "ended", "money", "policy", "state", "units",
     )  # fmt: skip
 
@@ -83,6 +100,7 @@ class Fold:
         self._goods: list[Gap] = []
         self._ahead: list[Gap] = []
         self._payouts: list[Gap] = []
+        self._ways: list[Gap] = []
         self._short: datetime | None = None
         self._missing: tuple[datetime, ...] = ()
         self._standing: Standing = {}
@@ -93,6 +111,7 @@ class Fold:
         other = Fold(self.state.key, self.policy)
         other.state, other.at, other._open = self.state, self.at, dict(self._open)
         other._clearing, other._goods, other._ahead, other._payouts = self._clearing, self._goods, self._ahead, self._payouts
+        other._ways = self._ways
         other._standing, other._short, other._missing, other._timers = self._standing, self._short, self._missing, self._timers
         return other
 
@@ -108,7 +127,11 @@ class Fold:
             fact = event.fact
             after = evolve(self.state, fact, at, event.version)
             ahead = ahead or type(fact) in _MONEY_AGAINST_GOODS
-            if type(fact) in _MONEY:
+            if type(fact) in _WORKING:
+                pass
+            elif type(fact) in _DECIDING:
+                money = goods = ahead = True
+            elif type(fact) in _MONEY:
                 money = True
                 self.money += money_moves(self.state, after, fact, at)
             else:
@@ -154,7 +177,12 @@ class Fold:
             self._timers = tuple(sorted({*self._missing} if self._short is None else {self._short, *self._missing}))
         if money or self._missing:
             self._payouts = list(payout_gaps(state, policy, at))
-        wanted = {gap.subject: gap for gaps in (self._clearing, self._ahead, self._payouts, self._goods) for gap in gaps}
+        if policy.erp is not None or state.work.issued:
+            self._ways = way_gaps(state, policy)
+        found = (self._clearing, self._ahead, self._payouts, self._goods, self._ways)
+        wanted = {gap.subject: gap for gaps in found for gap in gaps}
+        if state.work.waived:
+            wanted = {subject: gap for subject, gap in wanted.items() if not is_waived(state, gap)}
         order, erp = state.order, state.erp
         for subject in [subject for subject in self._open if subject not in wanted]:
             _, segment = self._open.pop(subject)

@@ -35,6 +35,7 @@ from domain.erp_facts import (
     SkuMatched,
 )
 from domain.facts import RANK, Working
+from domain.policy import CLEARING_KINDS
 
 Status = Literal["issued", "accepted", "declined", "unknown", "abandoned"]
 Newest = tuple[datetime, int]
@@ -111,7 +112,7 @@ class Work:
     def is_accepted(self, currency: str, difference_minor: int) -> bool:
         """Did a person accept exactly this difference, and nobody reopen it since?"""
         found = self.accepted.get(currency)
-        return found is not None and found.fact.amount == difference_minor and not self._reopened_since(found, "credit_note_mismatch")
+        return found is not None and found.fact.amount == difference_minor and not self._reopened_since(found, *CLEARING_KINDS)
 
     def is_waived(self, kind: str, line: str | None) -> Decision | None:
         """Did a person waive this gap, or those of its kind on every line, and nobody reopen it since?"""
@@ -121,8 +122,8 @@ class Work:
                 return found
         return None
 
-    def _reopened_since(self, decision: Decision, kind: str) -> bool:
-        return any(name in self.reopened and self.reopened[name].at >= decision.at for name in (kind, None))
+    def _reopened_since(self, decision: Decision, *kinds: str) -> bool:
+        return any(name in self.reopened and self.reopened[name].at >= decision.at for name in (*kinds, None))
 
 
 NO_WORK: Final = Work()

@@ -80,6 +80,13 @@ def select(found: Sequence[Part], columns: str, where: str, order: str = "", *, 
     return " UNION ALL ".join(selects)
 
 
+def each_ended_since(columns: str, where: str) -> str:
+    """A SELECT of the rows that ended at `since` or later, as is known now; its parameter is `since`."""
+    found = f"{_ENDED} AND {_AGE} = age.class AND opened_at >= coalesce(%(since)s - age.below, '-infinity') AND valid_to >= %(since)s"
+    one = f"SELECT {columns} FROM gaps WHERE {found} AND {where} OFFSET 0"  # noqa: S608 (constants)
+    return f"SELECT part.* FROM {_EACH_AGE} CROSS JOIN LATERAL ({one}) AS part"  # noqa: S608
+
+
 def _ended(moment: Moment, due: Due | None, and_due: str) -> list[Part]:
     if moment.as_of is None:
         return []

@@ -11,11 +11,12 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from domain.gaps import PARTS, TOLERATED
+from domain.gap import PARTS, TOLERATED
 from domain.money import to_text
 from domain.telling import write_instant
 from projections.finding import Due, parts, select, whole
 from projections.moments import Moment
+from projections.narrowing import Narrowed
 
 # What a list can be sorted by; a minus in front turns it round. The number of the row breaks ties, so that pages never overlap.
 SORTS: Final = {
@@ -42,6 +43,7 @@ class GapFilter:
     return_nos: tuple[int, ...] | None = None
     overdue: bool = False
     status: str = "open"
+    narrowed: tuple[Narrowed, ...] = ()
 
     def select(
         self, moment: Moment, columns: str, beyond: str = "true", order: str = "", due: Due | None = None
@@ -63,6 +65,9 @@ class GapFilter:
             elif values:
                 where.append(f"{column} = ANY(%({column})s)")
                 parameters[column] = list(values)
+        for number, one in enumerate(self.narrowed):
+            condition, parameters[f"narrowed_{number}"] = one.told(f"narrowed_{number}")
+            where.append(condition)
         if self.return_nos is not None:
             where.append("return_no = ANY(%(return_nos)s)")
             parameters["return_nos"] = list(self.return_nos)

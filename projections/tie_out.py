@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from domain.gaps import TOLERATED
+from domain.gap import TOLERATED
 from domain.money import to_text
 from domain.moves import PLACES
 from domain.policy import CLEARING_KINDS

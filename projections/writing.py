@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from domain.gaps import TOLERATED
+from domain.gap import TOLERATED
 from domain.moves import PLACES, MoneyMove, UnitMove
 from domain.policy import DEFAULT_OWNERS, GapKind, Policy
 from domain.replay import stage

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from domain.gaps import PARTS, TOLERATED
+from domain.gap import PARTS, TOLERATED
 from domain.money import to_text
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.telling import read_instant, write_instant

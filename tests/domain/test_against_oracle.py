@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.gaps import PARTS
+from domain.gap import PARTS
 from domain.money import to_text
 from domain.moves import PLACES
 from domain.policy import DEFAULT_OWNERS, DEFAULT_POLICY, GapKind

@@ -166,7 +166,7 @@ def test_a_kit_moves_as_its_components() -> None:
 def test_declined_waits_and_is_issued_anew_when_somebody_says_retry() -> None:
     walk = Walk(policy(move_on="never")).announce(SHIRT).record(ORDER).tell("Received")
     (first,) = walk.decline("refused")
-    assert walk.plan.due == ()
+    assert not walk.plan.due
     walk.record(RetryAsked())
     assert walk.plan.superseded == (first.instruction,)
     (again,) = walk.plan.due
@@ -178,7 +178,7 @@ def test_a_note_voided_by_hand_is_not_posted_again_until_a_person_says_so() -> N
     walk = Walk(policy(move_on="never")).announce(SHIRT).record(ORDER).tell("Received")
     walk.carry_out()
     walk.tell("CreditNoteVoided", credit_note="DOC-1", erp="uk-erp")
-    assert walk.plan.due == ()
+    assert not walk.plan.due
     walk.record(RetryAsked(reason="voided by mistake"))
     assert kinds(walk.carry_out()) == ["post_credit_note"]
 
@@ -188,7 +188,7 @@ def test_a_note_made_by_hand_is_not_made_again() -> None:
     amount = {"total": "96.00"}
     walk.tell("CreditNoted", credit_note="CR-9", erp="uk-erp", currency="GBP", amount=amount, lines=[{"line": "L1", "quantity": 2}])
     walk.tell("Received")
-    assert walk.plan.due == ()
+    assert not walk.plan.due
 
 
 def test_write_offs_wait_for_approval_where_the_policy_says_so() -> None:
@@ -211,13 +211,13 @@ def test_damaged_goods_that_never_were_in_stock_are_booked_in_before_they_are_wr
 
 def test_an_exchange_is_ordered_once_and_credited_only_where_money_moved() -> None:
     walk = Walk(policy(move_on="never")).announce(SHIRT, resolution="exchange", exchange=[{"sku": "SHIRT-L", "quantity": 2}]).record(ORDER)
-    assert walk.plan.due == ()
+    assert not walk.plan.due
     walk.tell("Received")
     (exchange,) = walk.carry_out()
     assert (exchange.kind, exchange.status, [(one.sku, one.quantity) for one in exchange.exchange or ()]) == (
         "order_exchange", "authorised", [("SHIRT-L", 2)],
     )  # fmt: skip
-    assert walk.plan.due == ()
+    assert not walk.plan.due
 
 
 def test_a_draft_of_the_exchange_is_authorised() -> None:
@@ -230,7 +230,7 @@ def test_a_draft_of_the_exchange_is_authorised() -> None:
 def test_a_refund_is_released_once_when_all_of_it_has_come_to_the_stage() -> None:
     walk = Walk(policy(move_on="never", credit_note_on="never", release_refund_on="received")).announce(SHIRT).record(ORDER)
     walk.tell("Received", lines=[{"line": "L1", "quantity": 1}])
-    assert walk.plan.due == ()
+    assert not walk.plan.due
     walk.tell("Received", lines=[{"line": "L1", "quantity": 1}])
     (released,) = walk.carry_out()
     assert (released.kind, released.erp) == ("release_refund", "returngo")

@@ -5,7 +5,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.gaps import TOLERATED, open_gaps
+from domain.gap import TOLERATED
+from domain.gaps import open_gaps
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.replay import Step, known_events, replay, stage, step_row
 from domain.returns import Recorded, ReturnState

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.gaps import Gap, open_gaps
+from domain.gap import Gap
+from domain.gaps import open_gaps
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.returns import Recorded, ReturnState, evolve
 from tests.domain.story import Row, announced, credited, day, inspected, received, refunded, restocked, reversed_, scanned, told, voided

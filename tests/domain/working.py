@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.crediting import CreditKey
 from domain.erp_facts import InstructionDeclined, InstructionIssued, OrderLine, OrderMatched
 from domain.facts import Fact
 from domain.instructions import consequences
+from domain.matching import CreditKey
 from domain.policy import ErpTerms, Policy
 from domain.process import Plan, plan
 from domain.returns import ReturnState, evolve

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.gaps import PARTS, TOLERATED
+from domain.gap import PARTS, TOLERATED
 from domain.money import to_text
 from domain.policy import DEFAULT_POLICY, GapKind
 from domain.telling import ReturnKey, read_instant, write_instant
