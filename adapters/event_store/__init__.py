@@ -5,6 +5,7 @@ from adapters.event_store.chain import Verified
 from adapters.event_store.errors import BatchTooLarge, LedgerBusy, LedgerError, LedgerUnavailable, UnreadableEvent
 from adapters.event_store.ledger import Ledger
 from adapters.event_store.preparing import BATCH_BYTES, Prepared, prepare
+from adapters.event_store.reading import read_versions
 
 __all__ = [
     "BATCH_BYTES",
@@ -19,4 +20,5 @@ __all__ = [
     "UnreadableEvent",
     "Verified",
     "prepare",
+    "read_versions",
 ]

@@ -16,7 +16,7 @@ from adapters.event_store.chain import Verified, verify
 from adapters.event_store.datastore import LedgerDatastore
 from adapters.event_store.errors import LedgerUnavailable
 from adapters.event_store.preparing import Prepared, in_batches
-from adapters.event_store.reading import read_after, read_head, read_payments, read_positions, read_streams
+from adapters.event_store.reading import read_after, read_head, read_payments, read_positions, read_streams, read_touched
 from adapters.event_store.recorder import LOCK_SECONDS, LedgerRecorder
 from domain.returns import Recorded
 from domain.telling import ReturnKey, Telling, write_telling
@@ -59,6 +59,28 @@ class Ledger:
         the same call can be made again: what was recorded before it is then known.
         """
         return [one for batch in in_batches(prepared) for one in self._append(batch)]
+
+    def append_with(
+        self, choose: Callable[[Cursor[Any]], Sequence[Prepared]], also: Callable[[Cursor[Any], Sequence[Appended]], None]
+    ) -> list[Appended]:
+        """Record what `choose` gives, and whatever `also` writes beside it, in one transaction, alone at the end of the log.
+
+        What `choose` reads holds until the end of the transaction. Both may be called again after a lost connection, and should take no
+        time; if one of them raises, nothing is recorded. Raises BatchTooLarge for more than one transaction may carry.
+        """
+
+        def take_turn() -> list[Appended]:
+            with self._recorder.turn() as turn:
+                appended = append_batch(turn, choose(turn.cursor), self._clock)
+                also(turn.cursor, appended)
+                turn.wrote = True
+                return appended
+
+        return self._patiently(take_turn)
+
+    def touched(self, after: int, limit: int) -> tuple[list[str], int]:
+        """The streams that the next `limit` events behind `after` belong to, in order, and the position of the last of them."""
+        return self._ask(lambda cursor: read_touched(cursor, after, limit))
 
     def events(self, stream: str) -> list[Recorded]:
         """One return's events, by version."""

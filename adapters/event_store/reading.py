@@ -58,6 +58,22 @@ def read_after(cursor: Cursor[Any], after: int, limit: int, max_bytes: int) -> l
     return [_read(*row) for row in cursor]
 
 
+def read_touched(cursor: Cursor[Any], after: int, limit: int) -> tuple[list[str], int]:
+    """Each stream once, by the first of its events; without an event behind `after` that position itself."""
+    cursor.execute(
+        """
+        SELECT originator_id, max(notification_id) FROM (
+            SELECT originator_id, notification_id FROM stored_events WHERE notification_id > %b ORDER BY notification_id LIMIT %b
+        ) AS next_ones
+        GROUP BY originator_id ORDER BY min(notification_id)
+        """,
+        [after, limit],
+        binary=True,
+    )
+    found = cursor.fetchall()
+    return [row[0] for row in found], max((row[1] for row in found), default=after)
+
+
 def read_positions(cursor: Cursor[Any], positions: Sequence[int]) -> dict[int, Recorded]:
     cursor.execute(f"SELECT {_COLUMNS} FROM stored_events WHERE notification_id = ANY(%b)", [list(positions)], binary=True)  # noqa: S608 - a constant
     return {row[2]: _read(*row) for row in cursor}
