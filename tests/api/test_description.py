@@ -46,7 +46,7 @@ def test_answers_have_the_shapes_that_are_promised(house: House, client: httpx.C
 def test_every_address_is_described(client: httpx.Client) -> None:
     told: dict[str, Any] = client.get("/api/openapi.json").json()
     assert told["openapi"].startswith("3.")
-    others = {"/api/exports/gaps.csv", "/api/exports/gaps.xlsx", "/livez", "/readyz", "/metrics"}
+    others = {"/api/exports/gaps.csv", "/api/exports/gaps.xlsx", "/acks/{erp}/{secret}", "/livez", "/readyz", "/metrics"}
     inbox = {"/api/inbox", "/api/inbox/{delivery}", "/api/inbox/{delivery}/replay"}
     assert SHAPES.keys() | others | inbox == told["paths"].keys()
     for path in SHAPES:
