@@ -1,0 +1,99 @@
+"""Refunds and RMAs of one order, read back as the port's documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from adapters.erps.linnworks.client import LinnworksClient
+from adapters.erps.linnworks.places import Places
+from adapters.erps.linnworks.refund_headers import (
+    amount_minor,
+    happened_at,
+    headers_of,
+    instruction_of,
+    is_actioned,
+    is_gone,
+    live_lines,
+    number_of,
+    row_of,
+    unit_of,
+)
+from adapters.erps.linnworks.rmas import instruction_of as instruction_of_rma
+from adapters.erps.linnworks.rmas import rma_headers, rma_lines, with_lines
+from adapters.erps.port import DocumentLine, ErpDocument
+from adapters.vendor.shapes import Document, count, first_text, instant, nested
+from domain.content import Amount
+from domain.money import CURRENCIES
+
+
+def credit_notes(client: LinnworksClient, order_id: str, reference: str | None, rows: list[Document]) -> list[ErpDocument]:
+    """Actioned refunds of an order. `rows` are those of the history search: they know the refunds' references, and the currency."""
+    references = {(first_text(row, "pkRefundRowId") or "").lower(): first_text(row, "RefundReference") for row in rows}
+    currency_of_rows = next((said for row in rows if (said := first_text(row, "cCurrency")) is not None), None)
+    found = []
+    for header in headers_of(client, order_id):
+        if is_gone(header) or not is_actioned(header):
+            continue
+        currency = (first_text(header, "Currency") or currency_of_rows or "").upper()
+        at = instant(happened_at(header))
+        if currency not in CURRENCIES or at is None:
+            continue
+        found.append(
+            ErpDocument(
+                "credit_note",
+                _number(header, references),
+                "active",
+                at,
+                order_id,
+                reference,
+                instruction_of(header),
+                currency,
+                amount_of(header, currency),
+                tuple(_line(line) for line in live_lines(header) if unit_of(line) == "Item" and count(line.get("Quantity"))),
+            )
+        )
+    return found
+
+
+def amount_of(header: Document, currency: str) -> Amount:
+    """Linnworks' refunds are gross and do not say what of them is tax: the total is what can be compared."""
+    return Amount(total=max(0, amount_minor(header, currency)))
+
+
+def returned_goods(client: LinnworksClient, places: Places, order_id: str, reference: str | None) -> list[ErpDocument]:
+    """Actioned RMAs of an order."""
+    found = []
+    for header in rma_headers(client, order_id):
+        at = _acted(header)
+        lines = tuple(_goods(line, places) for line in rma_lines(header) if count(line.get("ReturnQuantity")))
+        if is_actioned(with_lines(header)) and at is not None and lines:
+            number = str(header.get("RMAHeaderId"))
+            found.append(
+                ErpDocument("goods", number, "active", at, order_id, reference, instruction_of_rma(header), lines=lines),
+            )
+    return found
+
+
+def _number(header: Document, references: Mapping[str, str | None]) -> str:
+    known = next((said for line in live_lines(header) if (said := references.get(str(line.get("RefundRowId")).lower())) is not None), None)
+    return number_of(header) or known or str(header.get("RefundHeaderId"))
+
+
+def _line(line: Document) -> DocumentLine:
+    sku = first_text(nested(line, "RefundedItem"), "ItemSKU", "ChannelSKU") or first_text(line, "SKU") or ""
+    return DocumentLine(row_of(line), sku, count(line.get("Quantity")) or 0)
+
+
+def _goods(line: Document, places: Places) -> DocumentLine:
+    return DocumentLine(
+        first_text(line, "OrderItemRowId"),
+        first_text(line, "ReturnItemSKU", "SKU") or "",
+        count(line.get("ReturnQuantity")) or 0,
+        location=places.name_of(first_text(line, "ReturnLocation")),
+    )
+
+
+def _acted(header: Document) -> datetime | None:
+    lines = [at for line in rma_lines(header) if (at := instant(line.get("ActionedDate"))) is not None]
+    return instant(header.get("LastActionDate")) or max(lines, default=None) or instant(header.get("CreatedDate"))
