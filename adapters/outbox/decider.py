@@ -1,0 +1,239 @@
+"""Reads the log and decides: for each return that was touched the instructions now due, recorded together with their rows of the outbox.
+
+Deciding twice is deciding once: ids are made of content, a return is decided only as it was read, and the position moves on last.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from psycopg import Connection, Cursor
+from psycopg_pool import ConnectionPool
+
+from adapters.event_store import Appended, Ledger, Prepared, read_versions
+from adapters.outbox import queue
+from adapters.outbox.folding import fold, read_returns, told
+from adapters.outbox.places import Places, Resettled
+from adapters.outbox.siblings import Siblings
+from adapters.outbox.terms import Terms, TermsOf
+from domain.erp_facts import InstructionAbandoned, InstructionIssued
+from domain.matching import Credited
+from domain.policy import Policy
+from domain.process import Plan, plan
+from domain.returns import ReturnState, evolve
+from domain.stored import key_of, stream_of
+from domain.telling import ReturnKey
+
+log = logging.getLogger("returns_ledger")
+
+EVENTS_AT_ONCE: Final = 2_000
+RETURNS_AT_ONCE: Final = 50
+
+
+class Planner(Protocol):
+    def __call__(self, state: ReturnState, policy: Policy, others: Credited) -> Plan: ...
+
+
+@dataclass(slots=True)
+class _Decision:
+    """What one return comes to, as it was read at `version`. `restored` are instructions without a row, though they are not done."""
+
+    state: ReturnState
+    terms: Terms
+    version: int
+    due: tuple[InstructionIssued, ...] = ()
+    dropped: dict[str, str] = field(default_factory=dict)
+    replaced: tuple[str, ...] = ()
+    needs_order: bool = False
+    open: tuple[InstructionIssued, ...] = ()
+
+
+class Decider:
+    """One at a time for each house: whoever runs several lets them take turns."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        pool: ConnectionPool[Connection[Any]],
+        clock: Callable[[], datetime],
+        terms_of: TermsOf,
+        terms_digest: str = "",
+        planner: Planner = plan,
+    ) -> None:
+        self._ledger, self._pool, self._clock = ledger, pool, clock
+        self._terms_of, self._digest, self._planner = terms_of, terms_digest, planner
+        self._begun = False
+
+    def catch_up(self) -> int:
+        """Decide on everything that is recorded, our own decisions included; gives the position reached."""
+        position = -1
+        while (after := self.step()) != position:
+            position = after
+        return position
+
+    def step(self, most_events: int = EVENTS_AT_ONCE) -> int:
+        """Decide on the returns that the next events of the log touch; gives the position after them."""
+        with self._pool.connection() as conn:
+            if not self._begun:
+                # Other policies: everything is looked at again.
+                conn.execute("UPDATE outbox_position SET position = 0, terms = %(terms)s WHERE terms <> %(terms)s", {"terms": self._digest})
+                self._begun = True
+            found = conn.execute("SELECT position FROM outbox_position").fetchone()
+        position = int(found[0]) if found else 0
+        streams, last = self._ledger.touched(position, most_events)
+        keys = [key for key in _keys(streams) if self._terms_of(key) is not None]
+        for first in range(0, len(keys), RETURNS_AT_ONCE):
+            self.decide(keys[first : first + RETURNS_AT_ONCE])
+        if last > position:
+            with self._pool.connection() as conn:
+                conn.execute("UPDATE outbox_position SET position = %s WHERE position = %s", (last, position))
+        return last
+
+    def decide(self, keys: Sequence[ReturnKey]) -> None:
+        """On these returns, as they are now. One whose facts break the rules' rooms never stops the others."""
+        siblings = Siblings(self._ledger, self._pool)
+        histories = read_returns(self._ledger, keys)
+        places = Places(self._ledger, self._pool, self._clock())
+        decisions: list[_Decision] = []
+        resettled: list[Resettled] = []
+        for key, events in histories.items():
+            terms = self._terms_of(key)
+            assert terms is not None
+            try:
+                state = fold(key, events)
+                if moved := places.learn(state, terms):
+                    # A document turned out to be this return's: what is due is decided once it counts here.
+                    resettled += moved
+                    continue
+                decision = self._decide_one(state, terms, len(events), siblings)
+            except Exception:  # our mistake, or a fact that nobody thought of: this return waits, the others go on
+                log.exception("outbox: %s could not be decided on", key)
+                continue
+            decisions.append(decision)
+            siblings.learn(_after(decision, self._clock()))
+        self._record(decisions, resettled, places)
+
+    def _decide_one(self, state: ReturnState, terms: Terms, version: int, siblings: Siblings) -> _Decision:
+        decision = _Decision(state, terms, version)
+        unanswered = [one for name, one in state.work.issued.items() if state.work.answers.get(name) is None]
+        declined = [one for name, one in state.work.issued.items() if _status(state, name) in ("declined", "unknown")]
+        if state.ended is not None:
+            why = f"the return was {state.ended}"
+            decision.dropped = {one.instruction: why for one in (*unanswered, *declined)}
+        else:
+            others = siblings.credited_by_others(state)
+            found = self._planner(state, terms.policy, others)
+            known = state.work.issued.keys()
+            decision.due = tuple(one.model_copy(update={"policy": terms.version}) for one in found.due if one.instruction not in known)
+            decision.replaced = tuple(name for name in found.superseded if _status(state, name) != "abandoned")
+            decision.needs_order = found.needs_order
+        decision.open = (*unanswered, *declined)
+        return decision
+
+    def _record(self, decisions: Sequence[_Decision], resettled: Sequence[Resettled], places: Places) -> None:
+        by_stream = {stream_of(one.state.key): one for one in decisions}
+        telling = [one for one in decisions if one.due or one.dropped or one.replaced]
+        now = self._clock()
+        kept: list[_Decision] = []
+        gone: dict[str, str] = {}
+
+        def choose(cursor: Cursor[Any]) -> list[Prepared]:
+            kept.clear()
+            gone.clear()
+            asked = [stream_of(one.state.key) for one in telling] + [stream_of(one.key) for one in resettled]
+            versions = read_versions(cursor, list(set(asked)))
+            # Whatever was told since a return was read has it decided on once more, so nothing is lost by leaving it.
+            same = [one for one in telling if versions.get(stream_of(one.state.key)) == one.version]
+            names = [name for one in same for name in (*one.dropped, *one.replaced)]
+            free = queue.may_be_abandoned(cursor, names)
+            facts: list[Prepared] = []
+            for one in same:
+                if not free.issuperset(one.replaced):
+                    continue  # it is under way once more; its answer has the return decided on again
+                kept.append(one)
+                wanted = {name: why for name, why in one.dropped.items() if name in free}
+                wanted |= dict.fromkeys(one.replaced, "somebody asked for it again: another takes its place")
+                gone.update(wanted)
+                facts += _facts(one, wanted, now)
+            facts += [fact for one in resettled for fact in one.facts]
+            return facts
+
+        def also(cursor: Cursor[Any], _: Sequence[Appended]) -> None:
+            for one in kept:
+                for issued in one.due:
+                    queue.insert(cursor, one.state.key, issued, one.terms, now, one.state.order)
+            for name, why in gone.items():
+                queue.abandon(cursor, [name], now, why)
+            places.write(cursor)
+            self._care(cursor, by_stream.values(), now)
+
+        if telling or resettled:
+            self._ledger.append_with(choose, also)
+        else:
+            with self._pool.connection() as conn, conn.transaction(), conn.cursor() as cursor:
+                places.write(cursor)
+                self._care(cursor, decisions, now)
+
+    def _care(self, cursor: Cursor[Any], decisions: Iterable[_Decision], now: datetime) -> None:
+        """Rows that no fact issues: looks at orders; and those that are gone, though their instructions are in the log."""
+        for one in decisions:
+            policy, state = one.terms.policy, one.state
+            if policy.erp is None or state.initiated is None:
+                continue
+            if one.needs_order:
+                queue.want_match(cursor, state.key, policy.erp.name, one.terms.connection, now, _asked_at(state))
+            else:
+                queue.no_match_wanted(cursor, state.key, policy.erp.name)
+        names = [issued.instruction for one in decisions for issued in one.open]
+        if names:
+            rows = {row[0] for row in cursor.execute("SELECT id FROM outbox WHERE id = ANY(%s)", (names,)).fetchall()}
+            for one in decisions:
+                for issued in one.open:
+                    if issued.instruction not in rows and _is_open(one.state, issued.instruction):
+                        queue.restore(cursor, one.state.key, issued, one.terms, one.state.work.issued_at[issued.instruction], now)
+
+
+def _facts(one: _Decision, gone: dict[str, str], now: datetime) -> list[Prepared]:
+    key, cause = one.state.key, f"policy:{one.terms.connection}:v{one.terms.version}"
+    facts = [told(key, now, InstructionAbandoned(instruction=name, reason=why), cause, f"abandoned/{name}") for name, why in gone.items()]
+    return facts + [told(key, now, issued, cause, f"instruction/{issued.instruction}") for issued in one.due]
+
+
+def _after(one: _Decision, now: datetime) -> ReturnState:
+    """The return once its decision is recorded: what its siblings count on in the same round."""
+    state = one.state
+    for issued in one.due:
+        state = evolve(state, issued, now, state.count + 1)
+    return state
+
+
+def _asked_at(state: ReturnState) -> datetime | None:
+    """When somebody last asked for another look at the order: gave a reference, or wanted it all again."""
+    work = state.work
+    asked = [work.reference_at[0]] if work.reference_at else []
+    if None in work.retried:
+        asked.append(work.retried[None].at[0])
+    return max(asked, default=None)
+
+
+def _status(state: ReturnState, instruction: str) -> str | None:
+    answer = state.work.answers.get(instruction)
+    return answer.status if answer is not None else None
+
+
+def _is_open(state: ReturnState, instruction: str) -> bool:
+    return _status(state, instruction) not in ("accepted", "abandoned")
+
+
+def _keys(streams: Sequence[str]) -> list[ReturnKey]:
+    keys = []
+    for stream in streams:
+        try:
+            keys.append(key_of(stream))
+        except ValueError:  # tampered with
+            continue
+    return keys
