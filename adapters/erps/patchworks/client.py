@@ -26,6 +26,7 @@ _API: Final = "/api/v1"
 # How the vendor counts: 120 webhooks, 240 callbacks and 240 calls of the Core API a minute.
 WEBHOOKS, CALLBACKS, CORE, START = "webhooks", "callbacks", "core", "start"
 PAGE_ROWS: Final = 100
+RUN_INCLUDES: Final = "trackedData,flowRunLogs"
 MOST_PAGES: Final = 100
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 _AGAIN_LATER = (408, 425, 429)
@@ -103,7 +104,7 @@ class Client:
         """Flow runs started since, with what the flow kept of them, the newest first."""
         asked = {
             "sort": "-started_at",
-            "include": "trackedData,flowRunLogs",
+            "include": RUN_INCLUDES,
             "filter[started_after]": str(started_after_ms),
             "per_page": str(PAGE_ROWS),
         }
@@ -111,7 +112,7 @@ class Client:
             asked["filter[flow_id]"] = self.flow_id
         rows: list[Document] = []
         for page in range(1, MOST_PAGES + 1):
-            content = self._read("/flow-runs", asked | {"page": str(page)})
+            content = self._listed(asked | {"page": str(page)})
             found = objects(listed(content, "data", "flow_runs"))
             rows += found
             if len(found) < PAGE_ROWS and not first_text(nested(content, "links"), "next"):
@@ -119,6 +120,22 @@ class Client:
             if not found:
                 return rows
         raise VendorTrouble(f"Patchworks lists more than {MOST_PAGES * PAGE_ROWS} flow runs; they are asked about again later")
+
+    def run(self, run: str) -> Document | None:
+        """One run, by the id that its start was answered with."""
+        content = self._read(f"/flow-runs/{run}", {"include": RUN_INCLUDES})
+        return nested(content, "data") or (content if isinstance(content, Mapping) else None)
+
+    def _listed(self, asked: Mapping[str, str]) -> Any:
+        """Where a filter or an include is not taken, the list as it is: too much of it is no harm."""
+        try:
+            return self._read("/flow-runs", asked)
+        except NotUnderstood:
+            plain = {name: asked[name] for name in ("page", "per_page")}
+        try:
+            return self._read("/flow-runs", plain)
+        except NotUnderstood as refused:
+            raise VendorTrouble(str(refused)) from refused
 
     def logs(self, run: str) -> list[Document]:
         asked = {"include": "flowRunLogMetadata", "load_payload_ids": "true", "per_page": str(PAGE_ROWS)}

@@ -182,7 +182,7 @@ class Patchworks:
             nothing = _Waiting(f"no acknowledgement of {command} has come yet") if told.sendings else NotThere("what was sent")
             return asked or standing or nothing
         since = told.sendings[0].at if told.sendings else work.issued_at
-        by_runs = self._by_runs(work, since)
+        by_runs = self._by_runs(work, told, since)
         if asked is not None:
             return by_runs if isinstance(by_runs, _Waiting | _Failed) else asked
         return by_runs or standing or self._by_absence(command, told, since)
@@ -220,11 +220,11 @@ class Patchworks:
             return self._too_early(command, told) or NotThere("the ERP behind the flow")
         return None
 
-    def _by_runs(self, work: Work, since: datetime) -> _Standing | None:
+    def _by_runs(self, work: Work, told: Told, since: datetime) -> _Standing | None:
         """None where no run carried it."""
         command = work.issued.instruction
-        runs = self._runs.of(command, since)
-        standing = self._by_acks(work, [ack for run in runs for ack in run.acks if ack.command_id == command])
+        runs = self._runs.of(command, since, [one.run for one in told.sendings if one.run is not None])
+        standing = self._by_acks(work, [ack for run in runs for ack in run.acks(command)])
         if isinstance(standing, Accepted | Declined) or not runs:
             return standing
         last, names = runs[-1], ", ".join(run.run for run in runs)

@@ -5,12 +5,12 @@ Patchworks keeps runs for 7 days and payloads for 72 hours: beyond that, that th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, assert_never
 
-from adapters.erps.patchworks.acks import COMMAND_ID, Ack, read_acks, scrubbed
+from adapters.erps.patchworks.acks import COMMAND_ID, Ack, pairs, read_acks, scrubbed
 from adapters.erps.patchworks.client import Client
 from adapters.vendor.shapes import Document, count, first_text, instant, objects, plain
 
@@ -43,15 +43,24 @@ _LATEST_SECONDS: Final = 100_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`commands`: those it names anywhere. `acks`: what its tracked data tells of them. `said`: its last word, where something failed."""
+    """`commands`: those it names anywhere. `tracked`: what the flow kept of it. `said`: its last word, where something failed."""
 
     run: str
     ending: Ending
     started_at: datetime | None
     finished_at: datetime | None
     commands: frozenset[str]
-    acks: tuple[Ack, ...] = ()
+    tracked: tuple[object, ...] = ()
     said: str | None = None
+
+    def acks(self, command: str) -> list[Ack]:
+        """What its tracked data tells of a command that it carried; a run of one command need not name it there."""
+        told = [ack for tracked in self.tracked for ack in read_acks(tracked)]
+        if not told and self.commands == {command}:
+            told = [
+                ack for tracked in self.tracked if isinstance(tracked, Mapping) for ack in read_acks({**tracked, "command_id": command})
+            ]
+        return [ack for ack in told if ack.command_id == command]
 
 
 class Runs:
@@ -63,9 +72,18 @@ class Runs:
         self._since: datetime | None = None
         self._looked_at: datetime | None = None
 
-    def of(self, command: str, since: datetime) -> list[Run]:
-        """Runs that carried this command, the oldest first. Asks the vendor, unless that was done a moment ago."""
+    def of(self, command: str, since: datetime, begun: Collection[str]) -> list[Run]:
+        """Runs that carried this command, the oldest first; `begun` are those that its sendings were answered with.
+
+        Asks the vendor, unless that was done a moment ago.
+        """
         self._refresh(since)
+        for name in begun:
+            if name not in self._runs and (row := self._client.run(name)) is not None and (run := read_run(row)) is not None:
+                self._runs[run.run] = run
+        for name in begun:
+            if name in self._runs:
+                self._runs[name] = replace(self._runs[name], commands=self._runs[name].commands | {command})
         return self._ordered(run for run in self._runs.values() if command in run.commands)
 
     def nameless(self, since: datetime) -> list[Run]:
@@ -124,9 +142,7 @@ def read_run(row: Document) -> Run | None:
         return None
     status = row.get("status")
     ending = _ENDINGS.get(plain(str(status))) if isinstance(status, str | int) else None
-    acks: list[Ack] = []
-    for field in ("trackedData", "tracked_data", "summary"):
-        acks += read_acks(row.get(field))
+    tracked = tuple(pairs(row[field]) for field in ("trackedData", "tracked_data", "summary") if row.get(field))
     logs = [log for field in ("flow_run_logs", "flowRunLogs", "errorWarningLogs") for log in objects(row.get(field))]
     errors = [said for log in logs if _is_error(log) and (said := first_text(log, "log_message", "message"))]
     finished_at = _instant(row.get("finished_at"))
@@ -136,7 +152,7 @@ def read_run(row: Document) -> Run | None:
         _instant(row.get("started_at")),
         finished_at,
         frozenset(COMMAND_ID.findall(_text(row))),
-        tuple(acks),
+        tracked,
         scrubbed(errors[-1]) if errors else None,
     )
 
@@ -162,7 +178,7 @@ def _is_error(log: Document) -> bool:
 
 
 def _with(run: Run, commands: frozenset[str]) -> Run:
-    return Run(run.run, run.ending, run.started_at, run.finished_at, commands, run.acks, run.said)
+    return replace(run, commands=commands)
 
 
 def _payload_is_kept(run: Run, now: datetime) -> bool:

@@ -139,6 +139,19 @@ def test_a_run_that_succeeded_without_a_document_is_done_under_the_commands_own_
     assert found.reference == work.issued.instruction
 
 
+def test_a_run_is_known_by_the_id_that_its_start_was_answered_with() -> None:
+    rig = PatchworksRig(credentials=(START, "api_key"), flow={"acknowledge": "none"})
+    work = note(rig)
+    rig.erp.carry_out(work)
+    later(rig, minutes=1)
+    run = rig.sandbox.flow.runs[0]
+    run.payload, run.tracked = "replaced", {"document": "CN-00001"}
+    later(rig, minutes=1)
+    found = rig.connected().find(work)
+    assert isinstance(found, Accepted)
+    assert found.reference == "CN-00001"
+
+
 def test_beyond_what_is_kept_nothing_can_be_known() -> None:
     rig = PatchworksRig(credentials=POLLED, flow={"acknowledge": "none"}, mappings={"acknowledgement": {"within": "30d"}})
     work = note(rig)
