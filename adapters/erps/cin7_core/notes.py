@@ -1,0 +1,289 @@
+"""Credit notes: a draft with the instruction's id in its memo, proved by Cin7's own totals, then authorised; or undone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from adapters.erps.cin7_core.catalog import Catalog
+from adapters.erps.cin7_core.client import Client, Done, Refusal, Uncertain
+from adapters.erps.cin7_core.crediting import Wanted, credit_body, ledger_amount, restockable
+from adapters.erps.cin7_core.goods import Goods
+from adapters.erps.cin7_core.mapping import Cin7Mapping
+from adapters.erps.cin7_core.orders import Orders
+from adapters.erps.cin7_core.sale import Bill, Note, Sale, credited_units, major, read_note
+from adapters.erps.cin7_core.writing import EMPTY, figure, moment
+from adapters.erps.port import (
+    FOUND_TWICE,
+    ORDER_NOT_FOUND,
+    ORDER_NOT_INVOICED,
+    OVER_CREDIT,
+    REFUSED,
+    FoundTwice,
+    NotThere,
+    Unfinished,
+    Work,
+)
+from adapters.vendor.answers import Accepted, Answer, Declined, Unknown
+from adapters.vendor.shapes import listed, number, objects, text
+from domain.erp_facts import GoodsLine
+from domain.money import to_text
+
+_LOOK: Final = "look at the sale in Cin7, mend what it says, then let it be sent again"
+
+
+class Notes:
+    """`refund_account`: the ledger account that refunds are booked from, where they are to be booked in Cin7 at all."""
+
+    def __init__(
+        self, client: Client, catalog: Catalog, orders: Orders, goods: Goods, mapping: Cin7Mapping, refund_account: str | None
+    ) -> None:
+        self._client, self._catalog, self._orders, self._goods = client, catalog, orders, goods
+        self._mapping, self._refund_account = mapping, refund_account
+
+    # Asking
+
+    def find(self, work: Work) -> Accepted | Unfinished | NotThere:
+        sale = self._orders.sale(_sale_id(work))
+        if sale is None:
+            return NotThere("the sale, which is not there")
+        ours = _ours(sale, work)
+        if len(ours) > 1:
+            raise FoundTwice(f"credit notes {', '.join(note.number for note in ours)} of {sale.number} carry {work.issued.instruction}")
+        if not ours:
+            return NotThere(f"the {len(sale.notes)} credit notes of {sale.number or sale.id}")
+        note = ours[0]
+        if not note.active or self._refund_is_due(work, sale, note) or not self._goods.are_done(work, _beside(work, sale, note)):
+            return Unfinished(note.number or note.task)
+        return self._accepted(work, sale, note)
+
+    # Doing
+
+    def post(self, work: Work) -> Answer:
+        sale = self._orders.sale(_sale_id(work))
+        if sale is None:
+            return Declined(ORDER_NOT_FOUND, "Cin7 does not have the sale any more", "match the order again, or void the return's credit")
+        ours = _ours(sale, work)
+        if len(ours) > 1:
+            names = ", ".join(note.number for note in ours)
+            return Declined(FOUND_TWICE, f"credit notes {names} all carry {work.issued.instruction}", "void all but one of them in Cin7")
+        note = ours[0] if ours else None
+        if note is None or not note.active:
+            made = self._make(work, sale, note)
+            if not isinstance(made, Note):
+                return made
+            note = made
+        answer = self._goods.do(work, _beside(work, sale, note), sale.location)
+        if isinstance(answer, Unknown):
+            return answer
+        if isinstance(answer, Declined):
+            self._withdraw(note)
+            return answer
+        paid = self._refund(work, sale, note)
+        return self._accepted(work, sale, note) if paid is None else paid
+
+    def _make(self, work: Work, sale: Sale, draft: Note | None) -> Note | Answer:
+        wanted = self._wanted(work, sale)
+        if isinstance(wanted, Declined):
+            return wanted
+        barred = self._ceiling(work, sale, wanted)
+        if barred is not None:
+            return barred
+        for goods in work.issued.goods:
+            if goods.to_location is not None:
+                self._catalog.place(goods.to_location)
+        simple = sale.simple and draft is None
+        if simple and (by_hand := [one for one in sale.standing_notes() if one.status == "draft"]):
+            reason = (
+                f"{sale.number} is a Simple Sale, which has one credit note, and {by_hand[0].number or 'a draft'} stands there as a draft"
+            )
+            return Declined(REFUSED, reason, "authorise or delete that draft in Cin7, then let it be sent again")
+        tasks = [draft.task] if draft is not None else self._tasks(sale)
+        made = self._draft(work, sale, wanted, tasks, plainly=False)
+        if not isinstance(made, Note):
+            return made
+        plainly = made.total != wanted.amount.total
+        if plainly:
+            # Cin7 rounds otherwise: once more at prices that leave nothing to be rounded.
+            made = self._draft(work, sale, wanted, [made.task], plainly=True)
+            if not isinstance(made, Note):
+                return made
+        if made.total == wanted.amount.total:
+            return self._authorise(work, sale, wanted, made, plainly)
+        said, told = to_text(made.total, sale.currency), to_text(wanted.amount.total, sale.currency)
+        left = "" if self._withdraw(made) else f"; the draft {made.number} is still there, delete it by hand"
+        reason = f"Cin7 reckons {said} {sale.currency} for what is to credit {told}{left}"
+        return Declined(REFUSED, reason, "compare tax rule and prices of the invoice with the return, or post this note by hand")
+
+    def _draft(self, work: Work, sale: Sale, wanted: Wanted, tasks: list[str], *, plainly: bool) -> Note | Answer:
+        refused = ""
+        for task in tasks:
+            answer = self._post(work, sale, wanted, task, "DRAFT", plainly)
+            if not isinstance(answer, Refusal):
+                return answer
+            refused = refused or answer.message
+        if sale.simple and sale.standing_notes():
+            refused += f"; {sale.number} is a Simple Sale, which has one credit note"
+        return Declined(REFUSED, f"Cin7 refused the credit note: {refused}", _LOOK)
+
+    def _authorise(self, work: Work, sale: Sale, wanted: Wanted, draft: Note, plainly: bool) -> Note | Answer:
+        answer = self._post(work, sale, wanted, draft.task, "AUTHORISED", plainly)
+        if isinstance(answer, Refusal):
+            left = "" if self._withdraw(draft) else f"; the draft {draft.number} is still there, delete it by hand"
+            return Declined(REFUSED, f"Cin7 refused to authorise the credit note: {answer.message}{left}", _LOOK)
+        if isinstance(answer, Note) and not answer.active:
+            return Unknown(f"credit note {answer.number} was to be authorised, and Cin7 tells it as {answer.status}")
+        return answer
+
+    def _post(self, work: Work, sale: Sale, wanted: Wanted, task: str, status: str, plainly: bool) -> Note | Unknown | Refusal:
+        body = credit_body(work, sale, wanted, task, status, plainly=plainly)
+        match self._client.write("POST", "sale/creditnote", body):
+            case Refusal() as refusal:
+                return refusal
+            case Uncertain(reason):
+                return Unknown(reason)
+            case Done(content):
+                found = self._note_in(content, work, sale, task)
+                if found is None:
+                    content = self._client.read("sale/creditnote", SaleID=sale.id)
+                    found = self._note_in(content, work, sale, task)
+                return found or Unknown(f"the credit note was posted to {sale.number}, and Cin7 does not show it")
+
+    def _note_in(self, content: Any, work: Work, sale: Sale, task: str) -> Note | None:
+        notes = [read_note(told, sale.currency, sale.inclusive) for told in objects(listed(content, "CreditNotes"))]
+        notes = [note for note in notes if note.status in ("draft", "authorised")]
+        by_task = [note for note in notes if task != EMPTY and note.task == task]
+        return next(iter(by_task or [note for note in notes if note.instruction == work.issued.instruction]), None)
+
+    def _tasks(self, sale: Sale) -> list[str]:
+        """Under which TaskIDs a new note is tried, in this order: what a Simple Sale wants is not published."""
+        if not sale.simple or sale.standing_notes():
+            return [EMPTY]
+        return [sale.id, EMPTY] if self._mapping.simple_sale == "sale" else [EMPTY, sale.id]
+
+    def _withdraw(self, note: Note) -> bool:
+        """Take a note back that must not stay. False where Cin7 will not."""
+        for void in ("true", "false"):
+            match self._client.write("DELETE", "sale/creditnote", TaskID=note.task, Void=void):
+                case Done():
+                    return True
+                case Uncertain():
+                    return False
+        return False
+
+    # What may be credited
+
+    def _wanted(self, work: Work, sale: Sale) -> Wanted | Declined:
+        amount = work.issued.amount
+        assert amount is not None, "a credit note has an amount"
+        if not sale.billed:
+            states = ", ".join(sorted({bill.status for bill in sale.bills})) or "none"
+            reason = f"the invoice of {sale.number} is not authorised ({states})"
+            return Declined(ORDER_NOT_INVOICED, reason, "authorise the invoice in Cin7; the note goes as soon as it is seen")
+        rows = {row.line: (bill, row) for bill in sale.billed for row in bill.lines}
+        skus = Counter(row.sku for _, row in rows.values())
+        chosen, bills = [], dict[str, Bill]()
+        for money in work.issued.money:
+            found = rows.get(money.order_line)
+            if found is None and skus[money.sku] == 1:
+                # A person changed its price or tax since the order was looked at: the SKU alone still says which line.
+                found = next(pair for pair in rows.values() if pair[1].sku == money.sku)
+            if found is None and any(row.line == money.order_line for row in self._orders.lines(sale)):
+                return Declined(ORDER_NOT_INVOICED, f"{money.sku} of {sale.number} is not invoiced yet", "authorise its invoice in Cin7")
+            if found is None:
+                reason = f"the invoice of {sale.number} has no line {money.order_line!r} any more"
+                return Declined(REFUSED, reason, "match the order again, then let it be sent again")
+            chosen.append((money, found[1]))
+            bills[str(found[0].number)] = found[0]
+        if len(bills) > 1:
+            reason = f"the units stand on several invoices ({', '.join(sorted(bills))}), and a credit note of Cin7 credits one"
+            return Declined(REFUSED, reason, "credit them by hand, a note for each invoice")
+        bill = next(iter(bills.values()), None) or _with_shipping(sale, self._mapping)
+        fee_rule = self._mapping.fee_tax_rule or (self._catalog.untaxed_rule() if amount.fees else None)
+        return Wanted(bill, amount, tuple(chosen), self._mapping, fee_rule)
+
+    def _ceiling(self, work: Work, sale: Sale, wanted: Wanted) -> Declined | None:
+        """Never beyond what the invoice still allows, in money and in units: Cin7 itself may or may not mind."""
+        others = [note for note in sale.standing_notes(without=work.issued.instruction) if note.invoice in (None, wanted.bill.number)]
+        left = wanted.bill.total - sum(note.total for note in others)
+        names = ", ".join(note.number or "a draft" for note in others) or "none"
+        what_to_do = "look at the credit notes of this sale in Cin7: void what is too much, or accept the difference"
+        if wanted.amount.total > left:
+            asked, free = to_text(wanted.amount.total, sale.currency), to_text(max(0, left), sale.currency)
+            reason = (
+                f"invoice {wanted.bill.number} allows {free} {sale.currency} more, and {asked} is to be credited (notes so far: {names})"
+            )
+            return Declined(OVER_CREDIT, reason, what_to_do)
+        counted = credited_units(sale, wanted.bill.lines, others)
+        asked_units: Counter[str] = Counter()
+        for money, _ in wanted.chosen:
+            asked_units[money.sku] += 0 if self._by_parts(work, money.order_line) else money.quantity
+        for sku, units in asked_units.items():
+            rows = [row for row in wanted.bill.lines if row.sku == sku]
+            free_units = sum(row.units - counted[row.line] for row in rows)
+            if units > free_units:
+                reason = (
+                    f"invoice {wanted.bill.number} has {free_units} of {sku} left, and {units} are to be credited (notes so far: {names})"
+                )
+                return Declined(OVER_CREDIT, reason, what_to_do)
+        return None
+
+    def _by_parts(self, work: Work, order_line: str) -> bool:
+        """Kits may be credited in parts, each part a line of its own: there the money alone is the limit."""
+        return any(one.order_line == order_line and one.kit for one in (work.order.lines if work.order else ()))
+
+    # The refund's payment
+
+    def _refund_is_due(self, work: Work, sale: Sale, note: Note) -> bool:
+        if self._refund_account is None or not note.total:
+            return False
+        payments = self._client.read("sale/payment", SaleID=sale.id)
+        return not any(
+            work.issued.instruction in (text(payment.get("Reference")) or "") for payment in objects(listed(payments, "Payments"))
+        )
+
+    def _refund(self, work: Work, sale: Sale, note: Note) -> Answer | None:
+        """Booked where an account is named for it; looked for first, for money is never sent twice. None once all is well."""
+        if not self._refund_is_due(work, sale, note):
+            return None
+        rate = number(sale.document.get("CurrencyRate"))
+        body = {
+            "TaskID": note.task,
+            "Type": "REFUND",
+            "Reference": work.issued.instruction,
+            "Amount": figure(major(note.total, sale.currency)),
+            "DatePaid": moment(work.issued_at),
+            "Account": self._refund_account,
+            "CurrencyRate": 1 if rate is None else figure(rate),
+        }
+        match self._client.write("POST", "sale/payment", body):
+            case Done():
+                return None
+            case Uncertain(reason):
+                return Unknown(reason)
+            case Refusal(message):
+                reason = f"credit note {note.number} is authorised, and Cin7 refused its refund: {message}"
+                return Declined(REFUSED, reason, "check accounts.refund of this ERP, then let it be sent again; the note is found")
+
+    def _accepted(self, work: Work, sale: Sale, note: Note) -> Accepted:
+        asked = work.issued.amount
+        same = asked is not None and note.total == asked.total
+        return Accepted(note.number or note.task, asked if same else ledger_amount(note, sale, self._mapping))
+
+
+def _sale_id(work: Work) -> str:
+    return work.issued.order or (work.order.order if work.order else "")
+
+
+def _ours(sale: Sale, work: Work) -> list[Note]:
+    return [note for note in sale.standing_notes() if note.instruction == work.issued.instruction]
+
+
+def _beside(work: Work, sale: Sale, note: Note) -> tuple[GoodsLine, ...]:
+    """Goods that the note's own restock part cannot bring in, as the parts of a kit are: they are booked in beside it."""
+    inside = restockable(work, note.lines)
+    return tuple(goods for goods in work.issued.goods if goods.sku not in inside)
+
+
+def _with_shipping(sale: Sale, mapping: Cin7Mapping) -> Bill:
+    return next((bill for bill in sale.billed if any(mapping.is_shipping(charge.name) for charge in bill.charges)), sale.billed[0])
