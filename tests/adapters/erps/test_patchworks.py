@@ -117,9 +117,7 @@ class TestByStartApiWithTrackedRuns(ErpContract):
 class TestByRawStart(ErpContract):
     def rig(self, front: Callable[..., Front] = Front) -> Rig:
         mappings = {"commands": {"by": "start_raw"}}
-        return PatchworksRig(
-            front, credentials=(START, CALLBACK, "api_key"), flow={"finds": False}, mappings=mappings
-        )
+        return PatchworksRig(front, credentials=(START, CALLBACK, "api_key"), flow={"finds": False}, mappings=mappings)
 
 
 class TestByCallbackAlone(ErpContract):
