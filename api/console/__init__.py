@@ -1,18 +1,24 @@
 """The console: the ledger as pages, for finance, operations and auditors."""
 
+import threading
+
 from fastapi import FastAPI
 
+from api.bootstrap import House
+from api.console import books, bundles, gaps, home, live, returns, views
 from api.console.badge import Badge
 from api.console.keeping import Kept
 from api.console.overview import Counted
-from api.console.pages import Elsewhere, go_elsewhere, router
-from api.console.rendering import error_page
+from api.console.rendering import Elsewhere, error_page, go_elsewhere
 
 
 def install(app: FastAPI) -> None:
-    """Pages, and errors as pages where a browser asks."""
+    """Pages, and errors as pages where a browser asks. Whoever stops the server sets `app.state.drain` first: open streams then end."""
+    house: House = app.state.house
     app.state.badges, app.state.counted, app.state.error_page = Kept[Badge](), Kept[Counted](), error_page
-    app.include_router(router)
+    app.state.pulse, app.state.drain = live.Pulse(house), threading.Event()
+    for room in (home, gaps, returns, views, books, live, bundles):
+        app.include_router(room.router)
     app.add_exception_handler(Elsewhere, go_elsewhere)
 
 

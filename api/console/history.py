@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from api.console.writing import length
@@ -19,6 +19,8 @@ from domain.telling import write_content
 
 # Facts told later than that after they happened are marked: they may have changed what a report said meanwhile.
 LATE = timedelta(days=1)
+# Beside the list of gaps there is room for so many events.
+MOST_BRIEF = 8
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -87,14 +89,22 @@ def documents_of(state: ReturnState) -> list[Document]:
     return refunds + notes
 
 
+def brief_of(steps: Sequence[Step]) -> list[tuple[int, str, datetime]]:
+    """The newest events, the last one last: number, name, when."""
+    return [(step.number, _title(step), step.event.occurred_at) for step in steps[-MOST_BRIEF:]]
+
+
+def _title(step: Step) -> str:
+    return _HUMP.sub(" ", type(step.event.fact).__name__).capitalize()
+
+
 def events_of(steps: Iterable[Step]) -> list[Event]:
     events = []
     for step in steps:
         waited = step.event.recorded_at - step.event.occurred_at
         told, tables = _content(write_content(step.event.fact), currency_of(step.event.fact))
-        title = _HUMP.sub(" ", type(step.event.fact).__name__).capitalize()
         late = length(waited) if waited > LATE else None
-        events.append(Event(step, title, late, told, tables, list(map(gap_line, step.opened)), list(map(gap_line, step.closed))))
+        events.append(Event(step, _title(step), late, told, tables, list(map(gap_line, step.opened)), list(map(gap_line, step.closed))))
     return events
 
 

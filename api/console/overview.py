@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,18 @@ class OfKind:
 
 
 @dataclass(slots=True)
+class OfOwner:
+    owner: str
+    gaps: int = 0
+    overdue: int = 0
+    minor: dict[str, int] = field(default_factory=dict)
+    ages: Ages = field(default_factory=Ages)
+
+    def amount(self, currency: str) -> str | None:
+        return to_text(self.minor[currency], currency) if currency in self.minor else None
+
+
+@dataclass(slots=True)
 class Counted:
     """`overdue` of the `gaps` are past their due date."""
 
@@ -112,3 +124,15 @@ def counted(rows: Iterable[dict[str, Any]], overdue: int) -> Counted:
     in_order = [kinds[kind] for kind in GapKind if kind in kinds]
     areas = [(area, [one for one in in_order if one.help.area == area]) for area in AREAS]
     return Counted([currencies[code] for code in sorted(currencies)], [area for area in areas if area[1]], total, overdue)
+
+
+def owners_of(rows: Iterable[dict[str, Any]], overdue: Mapping[str, int]) -> list[OfOwner]:
+    """Whose the open gaps are, who has most in front. `minor` holds the open clearing gaps by currency."""
+    owners: dict[str, OfOwner] = {}
+    for row in rows:
+        one = owners.setdefault(row["owner"], OfOwner(row["owner"], overdue=overdue.get(row["owner"], 0)))
+        one.gaps += row["count"]
+        one.ages.take(row["age"], row["count"])
+        if row["amount"] is not None and row["kind"] in CLEARING_KINDS:
+            one.minor[row["currency"]] = one.minor.get(row["currency"], 0) + from_canonical(row["amount"])
+    return sorted(owners.values(), key=lambda one: (-one.gaps, one.owner))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.bootstrap import clock
-from api.console import writing
+from api.console import bundles, writing
 from api.console.badge import badge_of
 from api.console.help import HELP, title, usual_owner
+from api.console.viewer import viewer_of
 from api.console.writing import Address
+from api.http.auth import Permission
 from api.http.problems import Problem
 from api.http.reading import Reading
 from api.http.segments import shown_path
@@ -23,10 +24,8 @@ from domain.policy import GapKind
 from projections.moments import Moment
 
 _ROOM: Final = Path(__file__).parent
-STYLE: Final = (_ROOM / "assets" / "console.css").read_bytes()
-MARK: Final = (_ROOM / "assets" / "mark.svg").read_bytes()
-# A page names the style sheet by its content, so that browsers may keep it for ever.
-_STYLE_NAME: Final = hashlib.sha256(STYLE + MARK).hexdigest()[:12]
+
+PLACES: Final = (("/", "Today"), ("/gaps", "Gaps"), ("/returns", "Returns"), ("/tie-out", "Books"), ("/kinds", "Guide"))
 
 _templates = Environment(
     loader=FileSystemLoader(_ROOM / "templates"),
@@ -37,13 +36,37 @@ _templates = Environment(
     auto_reload=False,
 )
 _templates.globals.update(
-    style_name=_STYLE_NAME,
+    version=bundles.VERSION,
     of_return=writing.of_return,
     title=title,
+    places=PLACES,
+    row_id=writing.row_id,
+    gap_key=writing.gap_key,
+    peek_of=writing.peek_of,
+    form_token=lambda: "",
     usual_owner=usual_owner,
     help_of=lambda kind: HELP[GapKind(kind)],
 )
 _templates.filters.update(money=writing.money, grouped=writing.grouped, moment=writing.moment, since=writing.since, spoken=writing.spoken)
+
+
+class Elsewhere(Exception):
+    """The page has another address."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+async def go_elsewhere(_: Request, elsewhere: Exception) -> Response:
+    assert isinstance(elsewhere, Elsewhere)
+    return RedirectResponse(elsewhere.location, 303)
+
+
+async def tidy(request: Request) -> None:
+    """A form sends its empty fields, too: the same page without them."""
+    if any(value == "" for _, value in request.query_params.multi_items()):
+        raise Elsewhere(str(here(request)))
 
 
 def page(request: Request, now: Reading, template: str, moment: Moment, **shown: Any) -> Response:
@@ -67,9 +90,22 @@ def plain_page(request: Request, template: str, **shown: Any) -> Response:
     return _response(request, template, **shown)
 
 
+def written(template: str, **shown: Any) -> str:
+    """A page to take along, complete in itself."""
+    return _templates.get_template(template).render(**shown)
+
+
 def _response(
     request: Request, template: str, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None, **shown: Any
 ) -> Response:
-    known = {"badge": None, "moment": Moment(clock()), "position": None, "lag": 0} | shown
+    viewer = viewer_of(request)
+    known = {
+        "viewer": viewer,
+        "may_decide": viewer.may(Permission.OPERATE),
+        "badge": None,
+        "moment": Moment(clock()),
+        "position": None,
+        "lag": 0,
+    } | shown
     body = _templates.get_template(template).render(here=here(request), demo=request.app.state.demo, **known)
     return HTMLResponse(body, int(status), headers)

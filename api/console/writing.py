@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
@@ -94,12 +97,33 @@ class Address:
     def has(self, name: str) -> bool:
         return any(known == name for known, _ in self._query)
 
+    def asked(self) -> str:
+        """The query as it stands in the address."""
+        return urlencode(self._query, quote_via=quote)
+
     def query(self) -> list[tuple[str, str]]:
         return list(self._query)
 
 
 def of_return(merchant: str, platform: str, return_id: str) -> str:
     return "/returns/" + "/".join(quote(part, safe="") for part in (merchant, platform, return_id))
+
+
+def gap_key(row: Mapping[str, Any]) -> str:
+    """Which gap a row is, as a form sends it."""
+    return json.dumps([row["merchant"], row["platform"], row["return"], row["kind"], row["line"], row["currency"]], ensure_ascii=False)
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """The same on every page on which the row stands."""
+    return "gap-" + hashlib.sha256(f"{gap_key(row)}{row['opened_at']}".encode()).hexdigest()[:12]
+
+
+def peek_of(row: Mapping[str, Any], here: Address) -> str:
+    """Where the gap is shown by itself, at the moment that is looked at."""
+    asked = [(name, row[name]) for name in ("kind", "line", "currency") if row[name] is not None]
+    of = of_return(row["merchant"], row["platform"], row["return"]).replace("/returns/", "/peek/", 1)
+    return str(Address(of, [*asked, *here.only("as_of", "known_at").query()]))
 
 
 def _read(instant: str | datetime) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from api.bootstrap import moment
 from api.http.problems import bad_parameter
+from api.http.searching import Unsearchable, read_search
 from domain.money import CURRENCIES
 from domain.policy import GapKind
 from domain.refusals import Rejected
@@ -23,7 +25,7 @@ from projections.moments import Moment
 DEFAULT_LIMIT, MOST_LIMIT = 100, 1000
 # A filter takes several values by repetition; of these there can only be one.
 _SINGLE = frozenset(
-    {"return", "overdue", "status", "as_of", "known_at", "sort", "limit", "cursor", "until", "order", "from", "to"},
+    {"return", "overdue", "status", "as_of", "known_at", "sort", "limit", "cursor", "until", "order", "from", "to", "q"},
 )
 _OFFSET_WITH_SPACE = re.compile(r"(\S+) (\d\d:\d\d)\Z")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
@@ -101,9 +103,14 @@ class GapsAsked(MomentAsked):
     return_: Annotated[Words | None, Field(alias="return", description="One return: the platform's id, or merchant/platform/id.")] = None
     overdue: Annotated[bool, Field(description="Only gaps past their due date.")] = False
     status: Literal["open", "closed", "all"] = "open"
+    q: Annotated[Words | None, Field(description="The console's search: `kind:mismatch age:>14 amount:>100 -owner:ops RMA-0001`.")] = None
 
-    def filter(self, conn: Connection[Any]) -> GapFilter:
-        """Raises AmbiguousReturn; a return that nobody knows has no gaps."""
+    def filter(self, conn: Connection[Any], me: Sequence[str] = ()) -> GapFilter:
+        """`me` are the owners that `owner:me` stands for. Raises AmbiguousReturn; a return that nobody knows has no gaps."""
+        try:
+            narrowed = read_search(self.q, me) if self.q else ()
+        except Unsearchable as wrong:
+            raise bad_parameter("q", str(wrong)) from None
         numbers: tuple[int, ...] | None = None
         if self.return_ is not None:
             try:
@@ -119,6 +126,7 @@ class GapsAsked(MomentAsked):
             return_nos=numbers,
             overdue=self.overdue,
             status=self.status,
+            narrowed=narrowed,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -38,12 +39,12 @@ def summarise(asked: Annotated[SummaryAsked, Query()], house: TheHouse) -> Respo
         return now.answer(page_of(rows, asked, after[0] if after else 0))
 
 
-def gaps_page(now: Reading, asked: GapPageAsked) -> dict[str, Any]:
-    """One page as the contract writes it. Raises Problem for a cursor that is none."""
+def gaps_page(now: Reading, asked: GapPageAsked, me: Sequence[str] = ()) -> dict[str, Any]:
+    """One page as the contract writes it; `me` as for `GapsAsked.filter`. Raises Problem for a cursor that is none."""
     after = read_cursor(asked, str, int)
     if after is not None:
         _check(after[0], SORTS[asked.sort.removeprefix("-")][1])
-    page = gap_page(now.conn, asked.filter(now.conn), asked.moment(), sort=asked.sort, limit=asked.limit, after=after)
+    page = gap_page(now.conn, asked.filter(now.conn, me), asked.moment(), sort=asked.sort, limit=asked.limit, after=after)
     return {"items": page.items, "next": write_cursor(asked, page.after) if page.after else None}
 
 

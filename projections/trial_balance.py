@@ -1,0 +1,63 @@
+"""The trial balance: what every account of the journal holds at a moment, by currency; debits and credits are the same sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+
+from domain.money import to_text
+from domain.moves import MoneyMove
+from domain.postings import ACCOUNTS, money_postings
+from projections import journal_sql
+
+_END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """`debit` or `credit` is what the account holds, the other one is None."""
+
+    account: str
+    debit: str | None
+    credit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """Of one currency. The two sums must be the same."""
+
+    currency: str
+    rows: list[Balance]
+    debits: str
+    credits: str
+
+    @property
+    def balances(self) -> bool:
+        return self.debits == self.credits
+
+
+def trial_balance(conn: Connection[Any], as_of: datetime | None = None, merchant: str | None = None) -> list[TrialBalance]:
+    """Counts what had happened by `as_of`, inclusive, as it is known now."""
+    until = as_of + timedelta(microseconds=1) if as_of else _END_OF_TIME
+    held: dict[str, dict[str, int]] = {}
+    asked = {"from": until, "to": None, "merchant": merchant}
+    for row in conn.execute(journal_sql.opening_money(merchant), asked):
+        move = MoneyMove(until, "", row[2], "", row[3], row[1], *(int(figure) for figure in row[4:]))
+        accounts = held.setdefault(row[1], dict.fromkeys(ACCOUNTS, 0))
+        for posting in money_postings(move):
+            accounts[posting.account] = accounts.get(posting.account, 0) + posting.amount
+    return [_of_currency(currency, held[currency]) for currency in sorted(held)]
+
+
+def _of_currency(currency: str, accounts: dict[str, int]) -> TrialBalance:
+    rows = [
+        Balance(account, to_text(minor, currency) if minor > 0 else None, to_text(-minor, currency) if minor < 0 else None)
+        for account, minor in sorted(accounts.items())
+        if minor
+    ]
+    debits = sum(minor for minor in accounts.values() if minor > 0)
+    credits = -sum(minor for minor in accounts.values() if minor < 0)
+    return TrialBalance(currency, rows, to_text(debits, currency), to_text(credits, currency))
