@@ -41,7 +41,7 @@ class TrialBalance:
 
 def trial_balance(conn: Connection[Any], as_of: datetime | None = None, merchant: str | None = None) -> list[TrialBalance]:
     """Counts what had happened by `as_of`, inclusive, as it is known now."""
-    until = as_of + timedelta(microseconds=1) if as_of else _END_OF_TIME
+    until = as_of + timedelta(microseconds=1) if as_of and as_of < _END_OF_TIME else _END_OF_TIME
     held: dict[str, dict[str, int]] = {}
     asked = {"from": until, "to": None, "merchant": merchant}
     for row in conn.execute(journal_sql.opening_money(merchant), asked):

@@ -66,6 +66,7 @@ def test_every_address_is_described(client: httpx.Client) -> None:
         "status",
         "as_of",
         "known_at",
+        "q",
         "sort",
         "limit",
         "cursor",
