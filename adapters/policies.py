@@ -20,11 +20,16 @@ Party = tuple[str, str]
 class Policies:
     """The newest version of each party's policy; whoever has none goes by the defaults."""
 
-    def __init__(self, of: Mapping[Party, Policy]) -> None:
+    def __init__(self, of: Mapping[Party, Policy], versions: Mapping[Party, int] | None = None) -> None:
         self._of = dict(of)
+        self._versions = dict(versions or {})
 
     def policy_of(self, key: ReturnKey) -> Policy:
         return self._of.get((key.merchant, key.platform), DEFAULT_POLICY)
+
+    def version_of(self, merchant: str, platform: str) -> int:
+        """0 where the party has no policy of its own."""
+        return self._versions.get((merchant, platform), 0)
 
     def digest(self) -> str:
         """Changes whenever a policy does: the read models depend on it."""
@@ -45,7 +50,7 @@ def adopt_policies(conn: Connection[Any], configured: Mapping[Party, Policy], no
                 body = policy.model_dump_json()
                 conn.execute("INSERT INTO policy_versions VALUES (%s, %s, %s, %s, %s)", (merchant, platform, version, body, now))
                 newest[merchant, platform] = (version, policy)
-    return Policies({party: policy for party, (_, policy) in newest.items()})
+    return Policies({party: policy for party, (_, policy) in newest.items()}, {party: version for party, (version, _) in newest.items()})
 
 
 def _newest(conn: Connection[Any]) -> dict[Party, tuple[int, Policy]]:

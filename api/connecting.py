@@ -13,12 +13,13 @@ import httpx
 
 from adapters.inbox.doors import Door, Doors
 from adapters.inbox.lines import Inbox, Line
-from adapters.inbox.quota import Rate, Turns
+from adapters.inbox.quota import Turns
 from adapters.inbox.turnstile import Turnstile
 from adapters.platforms.port import ConnectionSettings, Platform, UnusableConnection
 from adapters.platforms.registry import RATES, account_of, make_http, make_platform, orders_of
 from adapters.vendor.answers import VendorError, VendorTrouble
 from api.bootstrap import House, clock
+from api.posting import check_erps, rate_of
 from api.sealing import seal_of
 from api.settings import Connection, Settings, SettingsError
 
@@ -26,8 +27,6 @@ log = logging.getLogger("returns_ledger")
 
 # Whoever asks whether a connection works waits for the answer.
 CHECK_SECONDS: Final = 5.0
-_UNITS: Final = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_MOST_AT_ONCE: Final = 10
 
 
 def settings_of(connection: Connection) -> ConnectionSettings:
@@ -45,7 +44,8 @@ def settings_of(connection: Connection) -> ConnectionSettings:
 
 
 def check_connections(settings: Settings) -> None:
-    """Raises SettingsError, with the key, for a connection that its platform cannot work with. Asks no vendor."""
+    """Raises SettingsError, with the key, for a connection that its platform or its ERP cannot work with. Asks no vendor."""
+    check_erps(settings)
     with make_http() as http:
         for connection in settings.connections:
             try:
@@ -109,8 +109,7 @@ def _platform(house: House, connection: Connection, stop: threading.Event, stack
 def _turns(house: House, connection: Connection, stop: threading.Event) -> Callable[[], None]:
     rate = RATES[connection.platform]
     if connection.rate is not None:
-        calls, _, unit = connection.rate.partition("/")
-        rate = Rate(int(calls), _UNITS[unit], min(int(calls), _MOST_AT_ONCE))
+        rate = rate_of(connection.rate)
     return Turns(house.pool, account_of(settings_of(connection)), rate, stop)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from adapters.erps.port import ErpSettings
 from adapters.inbox.sealing import Seal, SealError
-from domain.policy import Duration, Policy
+from domain.policy import Duration, ErpTerms, Policy
 
 PREFIX = "RETURNS_LEDGER_"
 FILE_NAME = "returns-ledger.toml"
@@ -72,8 +75,29 @@ class Inbox(_Table):
 class Posting(_Table):
     """Batched posting: at these times of day in this time zone."""
 
-    at: tuple[str, ...]
+    at: Annotated[tuple[str, ...], Field(min_length=1)]
     timezone: str = "UTC"
+
+    @field_validator("at")
+    @classmethod
+    def _are_times(cls, at: tuple[str, ...]) -> tuple[str, ...]:
+        for one in at:
+            try:
+                fits = time.fromisoformat(one).tzinfo is None and len(one) == len("12:00")
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ValueError(f'{one!r} is no time of day; write it as "18:00"')
+        return at
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError(f'{timezone!r} is no time zone; write it as "Europe/London"') from None
+        return timezone
 
 
 class ConnectionPolicy(Policy):
@@ -109,6 +133,12 @@ class Erp(_Table):
     poll: Poll = Field(default="10m", validate_default=True)
     rate: Rate | None = None
     accounts: dict[str, str] = Field(default_factory=dict)
+    mappings: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+    def told(self) -> ErpSettings:
+        """As the adapters know it."""
+        credentials = {name: secret.get_secret_value() for name, secret in self.credentials.items()}
+        return ErpSettings(self.name, self.kind, self.base_url, credentials, self.accounts, self.mappings)
 
 
 class Settings(_Table):
@@ -166,7 +196,20 @@ class Settings(_Table):
     def policies(self) -> dict[tuple[str, str], Policy]:
         """Per merchant and platform; the connection that posts goes before one that only watches."""
         ranked = sorted(self.connections, key=lambda connection: connection.erp is not None)
-        return {(c.merchant, c.platform): Policy.model_validate(c.policy.model_dump(include=set(Policy.model_fields))) for c in ranked}
+        terms = {erp.name: self._terms(erp) for erp in self.erps if any(c.erp == erp.name for c in ranked)}
+        return {(c.merchant, c.platform): _policy_of(c, terms.get(c.erp or "")) for c in ranked}
+
+    def _terms(self, erp: Erp) -> ErpTerms:
+        from adapters.erps.registry import brings_goods_in  # it brings all that is needed to ask a vendor
+
+        return ErpTerms(name=erp.name, goods_in_with_note=brings_goods_in(erp.told()))
+
+
+def _policy_of(connection: Connection, terms: ErpTerms | None) -> Policy:
+    """As the domain knows it. Goods do not wait for a note that waits for its batch: they come in by themselves then."""
+    if terms is not None and connection.policy.credit_note_posting != "immediate":
+        terms = terms.model_copy(update={"goods_in_with_note": False})
+    return Policy.model_validate({**connection.policy.model_dump(include=set(Policy.model_fields) - {"erp"}), "erp": terms})
 
 
 def load_settings(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

@@ -10,8 +10,10 @@ import psycopg
 from adapters.demo.feed import Feed, count_live
 from adapters.event_store import LedgerError
 from adapters.inbox.lines import run_lines
+from adapters.outbox.running import run_outbox
 from api.bootstrap import House, clock
 from api.connecting import open_lines
+from api.posting import open_outbox
 
 log = logging.getLogger("returns_ledger")
 
@@ -40,6 +42,12 @@ def work_inbox(house: House, stop: threading.Event) -> None:
     """Work off what the platforms send, and poll them, until `stop`."""
     with open_lines(house, stop) as (inbox, lines):
         run_lines(inbox, lines, stop)
+
+
+def work_outbox(house: House, stop: threading.Event) -> None:
+    """Decide what the ERPs are to do, have them do it, and read them back, until `stop`."""
+    with open_outbox(house, stop) as outbox:
+        run_outbox(outbox)
 
 
 def feed(house: House, stop: threading.Event) -> None:

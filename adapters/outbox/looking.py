@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
-from adapters.erps.port import Erp
+from adapters.erps.port import NotThere, Unfinished, Work
 from adapters.event_store import Prepared
 from adapters.outbox.folding import told
-from domain.erp_facts import OrderMatched, OrderNotFound
+from adapters.vendor.answers import Accepted, Answer
+from domain.erp_facts import InstructionIssued, OrderMatched, OrderNotFound
 from domain.returns import ReturnState
+
+
+class Hand(Protocol):
+    """What carries instructions out: an ERP, or a platform that is to release refunds."""
+
+    def match_order(self, reference: str, at: datetime) -> OrderMatched | OrderNotFound: ...
+
+    def carry_out(self, work: Work) -> Answer: ...
+
+    def find(self, work: Work) -> Accepted | Unfinished | NotThere: ...
 
 
 def reference_of(state: ReturnState) -> str:
@@ -18,7 +30,11 @@ def reference_of(state: ReturnState) -> str:
     return state.initiated.order if state.initiated else state.key.return_id
 
 
-def look(erp: Erp, name: str, state: ReturnState, now: datetime) -> tuple[list[Prepared], str]:
+def work_of(state: ReturnState, issued: InstructionIssued, issued_at: datetime, batch: str | None) -> Work:
+    return Work(state.key, reference_of(state), issued, state.work.order, issued_at, batch)
+
+
+def look(erp: Hand, name: str, state: ReturnState, now: datetime) -> tuple[list[Prepared], str]:
     """What is to be recorded, and in a few words what was seen. Raises VendorTrouble or VendorRefused."""
     found = erp.match_order(reference_of(state), now)
     work = state.work

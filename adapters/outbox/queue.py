@@ -175,6 +175,7 @@ _LEASE = """
         SELECT id FROM outbox o
         WHERE account = %(account)s AND state IN ('pending', 'waiting') AND next_at <= %(now)s
           AND (lease_until IS NULL OR lease_until <= %(now)s)
+          AND NOT EXISTS (SELECT FROM outbox_accounts p WHERE p.account = 'connection/' || o.connection AND p.paused_at IS NOT NULL)
           AND (kind = 'match_order' OR NOT EXISTS (
             SELECT FROM outbox e
             WHERE e.merchant = o.merchant AND e.platform = o.platform AND e.return_id = o.return_id AND e.number < o.number

@@ -15,12 +15,12 @@ from typing import Any, Final, assert_never
 from psycopg import Cursor
 
 from adapters.erps import port
-from adapters.erps.port import Erp, FoundTwice, NotThere, Unfinished, Work
+from adapters.erps.port import FoundTwice, NotThere, Unfinished, Work
 from adapters.event_store import LedgerError, Prepared
 from adapters.inbox.schedule import next_try
 from adapters.outbox import accounts, queue
 from adapters.outbox.folding import answered_at, fold_one, told
-from adapters.outbox.looking import look, reference_of
+from adapters.outbox.looking import Hand, look, work_of
 from adapters.outbox.places import CREDIT_NOTE, EXCHANGE_ORDER, Place, keep
 from adapters.outbox.queue import Change, Row
 from adapters.outbox.shop import LOOK_AGAIN, Shop
@@ -45,11 +45,23 @@ UNREACHABLE: Final = "unreachable"
 
 
 class Worker:
-    """One ERP's, for one thread. `every`: how often the ERP is polled; what waits for its cause is looked at as often."""
+    """One account's, for one thread. `every`: how often the ERP is polled; what waits for its cause is looked at as often.
 
-    def __init__(self, shop: Shop, name: str, erp: Erp, every: timedelta | None = None) -> None:
-        self._shop, self._name, self._erp = shop, name, erp
-        self._account = erp_account(name)
+    `acknowledged_later`: that the outcome is unknown for a while is how it works, and no failure.
+    """
+
+    def __init__(
+        self,
+        shop: Shop,
+        name: str,
+        hand: Hand,
+        every: timedelta | None = None,
+        *,
+        account: str | None = None,
+        acknowledged_later: bool = False,
+    ) -> None:
+        self._shop, self._name, self._erp, self._acknowledged_later = shop, name, hand, acknowledged_later
+        self._account = account or erp_account(name)
         self._every = every or LOOK_AGAIN
 
     def go(self) -> bool:
@@ -211,7 +223,10 @@ class Worker:
         now = self._shop.clock()
         tried = row.attempts + 1 if row.sent_at is not None else 1
         change = self._later(row, answer.reason, next_try(now, tried), sent=True)._replace(attempts=tried)
-        self._settle(row, facts, change, wrong=VendorTrouble(answer.reason))
+        if self._acknowledged_later:
+            self._settle(row, facts, change, well=True)
+        else:
+            self._settle(row, facts, change, wrong=VendorTrouble(answer.reason))
 
     def _unknown(self, row: Row, state: ReturnState, reason: str) -> Prepared:
         at = answered_at(state, row.id, self._shop.clock())
@@ -285,7 +300,7 @@ class Worker:
                 write(cursor)
 
     def _work(self, row: Row, state: ReturnState, issued: InstructionIssued) -> Work:
-        return Work(row.key, reference_of(state), issued, state.work.order, row.issued_at, row.batch)
+        return work_of(state, issued, row.issued_at, row.batch)
 
 
 def _fare(conn: Cursor[Any], account: str, now: datetime, well: bool, wrong: Exception | None) -> None:

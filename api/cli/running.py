@@ -22,7 +22,7 @@ from api.bootstrap import House, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
 from api.settings import DEMO_HOUSE, Settings, load_settings
 
-PARTS = ("web", "worker", "inbox", "feed")
+PARTS = ("web", "worker", "inbox", "outbox", "feed")
 STOP_SECONDS = 4.0
 # A part that dies is started again; one that keeps dying ends the house, so that whoever watches it hears of it.
 MOST_STARTS, WITHIN_SECONDS = 5, 60.0
@@ -65,13 +65,13 @@ def run(
 
 
 def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host: str, port: int) -> None:
-    from api.worker import feed, project, work_inbox  # the web server's process has no use for it
+    from api.worker import feed, project, work_inbox, work_outbox  # the web server's process has no use for it
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     _end_with_parent(stop)
-    pool_size = 16 if part == "web" else 4 + len(settings.connections)
+    pool_size = 16 if part == "web" else 4 + len(settings.connections) + (4 * len(settings.erps) if part == "outbox" else 0)
     with open_house(settings, house, pool_size=pool_size) as opened:
         if part == "web":
             _serve(opened, demo, host, port, stop)
@@ -79,6 +79,8 @@ def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host
             project(opened, stop)
         elif part == "inbox":
             work_inbox(opened, stop)
+        elif part == "outbox":
+            work_outbox(opened, stop)
         else:
             feed(opened, stop)
 
@@ -135,6 +137,9 @@ class _Supervisor:
         self._settings, self._house, self._demo, self._host, self._port, self._config = settings, house, demo, host, port, config
         # The inbox has a process of its own: reading documents must not hold up the projections, nor they it.
         beside = ["feed"] if demo else ["inbox"] if settings.connections else []
+        # Nor must an ERP that does not answer.
+        if not demo and any(connection.erp is not None for connection in settings.connections):
+            beside.append("outbox")
         self._parts = [_Part(name) for name in ("worker", "web", *beside)]
         self._stop = threading.Event()
 

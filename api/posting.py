@@ -1,0 +1,163 @@
+"""The house's ERPs, made from the settings: what instructions go by, the hands that carry them out, and whether they work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import Final
+
+import httpx
+
+from adapters.erps.port import Erp as ErpAtWork
+from adapters.erps.port import ErpSettings, WaitTurn
+from adapters.erps.registry import ACKNOWLEDGED_LATER, UnusableErp, make_erp, make_http, quota_account, rates_of
+from adapters.inbox.turnstile import Turnstile
+from adapters.outbox.batches import Proof
+from adapters.outbox.decider import Decider
+from adapters.outbox.drift import Drift
+from adapters.outbox.running import Desk, Outbox
+from adapters.outbox.shop import Shop
+from adapters.outbox.terms import PostingTimes, Terms, TermsOf, connection_account, erp_account
+from adapters.outbox.worker import Worker
+from adapters.vendor.answers import VendorError, VendorTrouble
+from adapters.vendor.quota import MethodTurns, Rate
+from api.bootstrap import House, clock
+from api.settings import Connection, Erp, Posting, Settings, SettingsError
+from domain.policy import Policy
+from domain.telling import ReturnKey
+
+log = logging.getLogger("returns_ledger")
+
+# Whoever asks whether an ERP works waits for the answer.
+CHECK_SECONDS: Final = 5.0
+# Several for each account: while one waits for an answer, another is sent. The account's quota holds for all of them.
+WORKERS: Final = 2
+# A command of several calls waits for its turn in the middle rather than being left half done.
+PATIENCE_SECONDS: Final = 120.0
+_UNITS: Final = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_MOST_AT_ONCE: Final = 10
+
+
+def rate_of(written: str) -> Rate:
+    """`50/min` → so many calls in that time, and ten of them at once."""
+    calls, _, unit = written.partition("/")
+    return Rate(int(calls), _UNITS[unit], min(int(calls), _MOST_AT_ONCE))
+
+
+def erps_of(house: House) -> list[Erp]:
+    """Those that a connection of the house posts to."""
+    named = {connection.erp for connection in house.connections}
+    return [erp for erp in house.settings.erps if erp.name in named]
+
+
+def check_erps(settings: Settings) -> None:
+    """Raises SettingsError, with the key, for an ERP that cannot be used. Asks no vendor."""
+    named = {connection.erp for connection in settings.connections}
+    with make_http() as http:
+        for erp in settings.erps:
+            if erp.name in named:
+                try:
+                    make_erp(erp.told(), http, _no_turn)
+                except UnusableErp as wrong:
+                    raise SettingsError(str(wrong)) from None
+
+
+def terms_of(house: House) -> TermsOf:
+    """By merchant and platform: the connection that posts, its policy in force and when its credit notes go."""
+    by_party: dict[tuple[str, str], Terms] = {}
+    for connection in house.connections:
+        if connection.erp is not None:
+            by_party[connection.merchant, connection.platform] = _terms(house, connection)
+
+    def asked(key: ReturnKey) -> Terms | None:
+        return by_party.get((key.merchant, key.platform))
+
+    return asked
+
+
+def _terms(house: House, connection: Connection) -> Terms:
+    merchant, platform = connection.merchant, connection.platform
+    policy: Policy = house.policies.policy_of(ReturnKey(merchant, platform, ""))
+    posting = connection.policy.credit_note_posting
+    times = PostingTimes(posting.at, posting.timezone) if isinstance(posting, Posting) else None
+    return Terms(connection.name, policy, house.policies.version_of(merchant, platform), times)
+
+
+def accounts_of(house: House) -> Mapping[str, str]:
+    """What kind each account of the outbox is."""
+    erps = {erp_account(erp.name): erp.kind for erp in erps_of(house)}
+    return erps | {connection_account(c.name): c.platform for c in house.connections if _releases(house, c)}
+
+
+def account_named(house: House, name: str) -> str | None:
+    """The account of an ERP, or of a connection, whose instructions can be paused."""
+    if any(erp.name == name for erp in house.settings.erps):
+        return erp_account(name)
+    return connection_account(name) if any(connection.name == name for connection in house.connections) else None
+
+
+@contextmanager
+def open_outbox(house: House, stop: threading.Event) -> Iterator[Outbox]:
+    """All that carries out what is decided. Raises UnusableErp."""
+    with ExitStack() as stack:
+        turnstile = stack.enter_context(Turnstile(house.url, house.schema))
+        shop = Shop(house.ledger, house.pool, clock, stop)
+        decider = Decider(house.ledger, house.pool, clock, terms_of(house), house.policies.digest())
+        desks = [_desk(house, erp, shop, stack) for erp in erps_of(house)]
+        yield Outbox(shop, turnstile, decider, desks)
+
+
+def check_erp(house: House, erp: Erp) -> tuple[bool, str]:
+    """Do its credentials work? What it says, and what to do where it says no."""
+    try:
+        with make_http() as http:
+            http.timeout = httpx.Timeout(CHECK_SECONDS)
+            shop = Shop(house.ledger, house.pool, clock)
+            return True, make_erp(erp.told(), http, _turns(shop, erp, 5.0), house.pool).check()
+    except (VendorError, UnusableErp) as wrong:
+        return False, str(wrong)
+    except Exception as broken:  # whatever a vendor's answer breaks, the other checks go on
+        log.debug("doctor: %s broke", erp.name, exc_info=True)
+        return False, f"our mistake: {type(broken).__name__}: {broken}"
+
+
+def _desk(house: House, erp: Erp, shop: Shop, stack: ExitStack) -> Desk:
+    every = erp.poll if isinstance(erp.poll, timedelta) else None
+    later = erp.kind in ACKNOWLEDGED_LATER
+
+    def hand() -> ErpAtWork:
+        return make_erp(erp.told(), stack.enter_context(make_http()), _turns(shop, erp, PATIENCE_SECONDS), house.pool)
+
+    workers = [Worker(shop, erp.name, hand(), every, acknowledged_later=later) for _ in range(WORKERS)]
+    merchants = sorted({connection.merchant for connection in house.connections if connection.erp == erp.name})
+    drift = None if every is None else Drift(shop, erp.name, hand(), merchants, every)
+    return Desk(erp_account(erp.name), workers, drift, Proof(shop, erp.name, hand()) if drift is not None else None)
+
+
+def _turns(shop: Shop, erp: Erp, patience: float) -> WaitTurn:
+    settings: ErpSettings = erp.told()
+    rates = rates_of(settings, rate_of(erp.rate) if erp.rate is not None else None)
+    turns: Callable[[str], None] = (
+        _no_wait if rates is None else MethodTurns(shop.pool, quota_account(settings), rates, shop.stop, patience)
+    )
+
+    def wait_turn(method: str) -> None:
+        turns(method)
+        shop.still_ours()
+
+    return wait_turn
+
+
+def _releases(house: House, connection: Connection) -> bool:
+    return connection.erp is not None and connection.policy.release_refund_on != "never"
+
+
+def _no_wait(_: str) -> None:
+    """Nobody counts its calls."""
+
+
+def _no_turn(_: str) -> None:
+    raise VendorTrouble("no ERP is asked from here")
