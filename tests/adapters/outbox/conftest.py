@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,6 @@ class Bench:
     terms: Terms
     at: datetime = BEGINS
     decided: Decider | None = None
-    shops: list[Shop] = field(default_factory=list)
 
     def clock(self) -> datetime:
         return self.at
@@ -61,9 +60,12 @@ class Bench:
         self.terms = Terms("uk", policy, 1, posting)
         self.decided = None
 
+    @property
+    def shop(self) -> Shop:
+        return Shop(self.house.ledger, self.house.pool, self.clock)
+
     def worker(self, erp: BookErp | None = None) -> Worker:
-        shop = Shop(self.house.ledger, self.house.pool, self.clock)
-        return Worker(shop, "uk-erp", erp or self.erp, EVERY)
+        return Worker(self.shop, "uk-erp", erp or self.erp, EVERY)
 
     def work(self, most: int = 1_000) -> int:
         """Decide and carry out until there is nothing more to do now; gives how often something was done."""
@@ -123,6 +125,3 @@ def bench(database: str, schema: str, tmp_path: Path) -> Iterator[Bench]:
         yield made
     finally:
         house.close()
-
-
-MakeBench = Callable[[], Bench]

@@ -1,0 +1,145 @@
+"""What people change in the ERP becomes facts within a poll."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adapters.erps.port import DocumentLine, ErpDocument
+from adapters.outbox.drift import Drift
+from adapters.outbox.folding import fold_one
+from domain.content import Amount
+from domain.decisions import RetryAsked
+from domain.telling import ReturnKey
+from tests.adapters.outbox.conftest import BEGINS, EVERY, Bench
+from tests.adapters.outbox.ledgers_erp import DOWN, LOST_AFTER
+
+
+def poll(bench: Bench) -> None:
+    bench.later(minutes=11)
+    drift = Drift(bench.shop, "uk-erp", bench.erp, ["acme"], EVERY)
+    assert drift.due()
+    while drift.step():
+        pass
+    bench.work()
+
+
+def credited(bench: Bench, return_id: str = "R-1") -> None:
+    bench.announce(return_id)
+    bench.tell("Received", return_id)
+    bench.work()
+
+
+def note(number: str, total: int, *, instruction: str | None = None) -> ErpDocument:
+    """A note made by hand on the order #1001."""
+    lines, amount = (DocumentLine("L1", "SHIRT", 1),), Amount(total=total)
+    bare = ErpDocument("credit_note", number, "active", BEGINS, order_reference="#1001", instruction=instruction)
+    return replace(bare, currency="GBP", amount=amount, lines=lines)
+
+
+def test_our_own_documents_tell_nothing_new(bench: Bench) -> None:
+    credited(bench)
+    before = bench.facts()
+    poll(bench)
+    poll(bench)
+    assert bench.facts() == before
+
+
+def test_a_note_voided_by_hand_is_told_and_not_posted_again_until_a_person_says_so(bench: Bench) -> None:
+    credited(bench)
+    bench.erp.voided.add("D-1")
+    poll(bench)
+    poll(bench)
+    assert bench.facts().count("CreditNoteVoided") == 1
+    assert len(bench.erp.documents("post_credit_note")) == 1
+    bench.record(RetryAsked(reason="voided by mistake"))
+    bench.work()
+    assert len(bench.erp.documents("post_credit_note")) == 2
+
+
+def test_a_note_changed_by_hand_is_told_once(bench: Bench) -> None:
+    credited(bench)
+    bench.erp.amended["D-1"] = 4000
+    poll(bench)
+    poll(bench)
+    assert bench.facts().count("CreditNoteAmended") == 1
+    assert [one.amount.total for one in bench.state().active_notes()] == [4000]
+
+
+def test_a_note_by_hand_belongs_to_the_one_return_of_its_order(bench: Bench) -> None:
+    bench.announce()
+    bench.work()
+    bench.erp.by_hand.append(note("CN-9", 4800))
+    poll(bench)
+    (made,) = bench.state().active_notes()
+    assert (made.credit_note, made.lines and made.lines[0].line) == ("CN-9", "1")
+    bench.tell("Received")
+    bench.work()
+    assert bench.erp.documents("post_credit_note") == [], "what a person credited is not credited again"
+
+
+def test_a_copy_with_our_id_is_another_note(bench: Bench) -> None:
+    credited(bench)
+    bench.erp.by_hand.append(note("CN-COPY", 4800, instruction=bench.erp.documents()[0]["instruction"]))
+    poll(bench)
+    assert [one.credit_note for one in bench.state().active_notes()] == ["D-1", "CN-COPY"]
+
+
+def test_found_twice_before_it_was_recorded_both_count(bench: Bench) -> None:
+    bench.announce()
+    bench.tell("Received")
+    bench.erp.faults = [LOST_AFTER]
+    bench.work()
+    with bench.erp.book.open("a") as file:
+        file.write(bench.erp.book.read_text().replace("D-1", "D-77"))
+    bench.later(minutes=1)
+    bench.work()
+    assert bench.rows("state", "waits_for", where="kind = 'post_credit_note'") == [("waiting", "found_twice")]
+    poll(bench)
+    assert sorted(one.credit_note for one in bench.state().active_notes()) == ["D-1", "D-77"]
+
+
+def test_an_orphan_stands_for_itself_until_its_return_turns_up(bench: Bench) -> None:
+    bench.erp.by_hand.append(note("CN-5", 4800))
+    poll(bench)
+    alone = fold_one(bench.house.ledger, ReturnKey("acme", "erp.uk-erp", "CN-5"))
+    assert [one.amount.total for one in alone.active_notes()] == [4800]
+    bench.announce()
+    bench.tell("Received")
+    bench.work()
+    alone = fold_one(bench.house.ledger, ReturnKey("acme", "erp.uk-erp", "CN-5"))
+    assert alone.active_notes() == []
+    assert [one.credit_note for one in bench.state().active_notes()] == ["CN-5"]
+    assert bench.erp.documents("post_credit_note") == []
+    poll(bench)
+    assert bench.facts().count("CreditNoted") == 1
+
+
+def test_a_note_of_an_order_with_two_returns_is_an_orphan(bench: Bench) -> None:
+    bench.announce("R-1")
+    bench.announce("R-2")
+    bench.work()
+    bench.erp.by_hand.append(note("CN-6", 4800))
+    poll(bench)
+    assert bench.state("R-1").active_notes() == bench.state("R-2").active_notes() == []
+    assert fold_one(bench.house.ledger, ReturnKey("acme", "erp.uk-erp", "CN-6")).active_notes()
+
+
+def test_goods_at_another_place_than_instructed_are_told(bench: Bench) -> None:
+    credited(bench)
+    (moved,) = bench.erp.documents("book_in")
+    bench.erp.misplaced[moved["instruction"]] = "Shelf 7"
+    poll(bench)
+    poll(bench)
+    declined = [one for one in bench.state().work.answers.values() if one.status == "declined"]
+    assert [(one.code, "Shelf 7" in one.reason) for one in declined] == [("wrong_location", True)]
+    assert bench.facts().count("InstructionDeclined") == 1
+
+
+def test_an_erp_that_cannot_be_read_back_is_asked_again_later(bench: Bench) -> None:
+    bench.later(minutes=11)
+    drift = Drift(bench.shop, "uk-erp", bench.erp, ["acme"], EVERY)
+    bench.erp.always = DOWN
+    assert not drift.step()
+    assert not drift.due()
+    (poll_at,) = bench.account("poll_at")
+    assert 5 < (poll_at - bench.at).total_seconds() <= 10
