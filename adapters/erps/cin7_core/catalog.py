@@ -192,5 +192,5 @@ def _named(location: str, bin_name: str | None) -> str:
 
 
 def not_there(error: NotUnderstood) -> bool:
-    """Does Cin7 say 400 for what is simply not there?"""
-    return "not found" in str(error).lower()
+    """Does Cin7 refuse because it is simply not there? It says 400 for that; 404 is tolerated."""
+    return "not found" in str(error).lower() or " with 404:" in str(error)

@@ -14,7 +14,9 @@ from adapters.vendor.http import retry_after
 from adapters.vendor.shapes import Document, count, listed
 
 BASE_URL: Final = "https://inventory.dearsystems.com/ExternalApi/v2"
-PAGE_ROWS: Final = 100
+PAGE_ROWS: Final = 1000
+# A host that gives fewer rows than asked for gives at least so many, unless there are no more.
+_FEWEST_ROWS: Final = 100
 MOST_PAGES: Final = 2_000
 # Reported to last half a minute where no header says so.
 LIMIT_SECONDS: Final = 30.0
@@ -86,7 +88,7 @@ class Client:
             first, seen = rows[0], seen + len(rows)
             yield from rows
             total = count(content.get("Total")) if isinstance(content, Mapping) else None
-            if seen >= total if total is not None else len(rows) < PAGE_ROWS:
+            if seen >= total if total is not None else len(rows) < _FEWEST_ROWS:
                 return
         raise VendorTrouble(f"Cin7's list {path} does not end after {MOST_PAGES} pages")
 

@@ -17,12 +17,10 @@ from adapters.erps.cin7_core.mapping import Cin7Mapping
 from adapters.erps.cin7_core.notes import Notes
 from adapters.erps.cin7_core.orders import Orders
 from adapters.erps.port import (
-    FOUND_TWICE,
     REFUSED,
     UNKNOWN_LOCATION,
     Changes,
     ErpSettings,
-    FoundTwice,
     Level,
     NotThere,
     Unfinished,
@@ -70,8 +68,6 @@ class Cin7Core:
             return Declined(UNKNOWN_LOCATION, str(unknown), "make that location in Cin7, or name another in the policy")
         except UnknownSku as unknown_sku:
             return no_product(unknown_sku)
-        except FoundTwice as twice:
-            return Declined(FOUND_TWICE, str(twice), "void all but one of them in Cin7, then let it be sent again")
         except NotUnderstood as refused:
             if self._client.wrote:
                 return Unknown(str(refused))

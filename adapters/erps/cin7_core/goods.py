@@ -123,11 +123,11 @@ class Goods:
         name = work.issued.instruction
         match step.kind:
             case "in":
-                rows = self._all("stockadjustmentList", "StockAdjustmentList", "Reference", name)
+                rows = self._all(name, "stockadjustmentList", "StockAdjustmentList", "Reference", {})
             case "transfer":
-                rows = self._all("stockTransferList", "StockTransferList", "Reference", name, search=True)
+                rows = self._all(name, "stockTransferList", "StockTransferList", "Reference", {"Search": name}, {})
             case "out":
-                rows = self._all("inventoryWriteOffList", "InventoryWriteOffs", "Notes", name, search=True)
+                rows = self._all(name, "inventoryWriteOffList", "InventoryWriteOffs", "Notes", {"Search": name})
         alike = [one for one in steps if one.kind == step.kind]
         if len(alike) > 1:
             rows = [row for row in rows if _is_of(row, step)]
@@ -135,9 +135,10 @@ class Goods:
             raise FoundTwice(f"{_names(rows)} all carry {name}")
         return rows[0] if rows else None
 
-    def _all(self, path: str, rows_name: str, field: str, name: str, *, search: bool = False) -> list[Document]:
-        """Documents whose field has the id. What a list's search covers is not certain, so that finding nothing means reading all."""
-        for params in ({"Search": name}, {}) if search else ({},):
+    def _all(self, name: str, path: str, rows_name: str, field: str, *ways: Mapping[str, str]) -> list[Document]:
+        """Documents whose field has the id, by the first way of asking that finds one. An adjustment's list takes no search, and whether
+        a transfer's covers the reference is not certain: there, finding nothing means reading all."""
+        for params in ways:
             rows = self._client.rows(path, rows_name, **params)
             found = [row for row in rows if name in (text(row.get(field)) or "") and plain(text(row.get("Status")) or "") != "voided"]
             if found:

@@ -8,7 +8,7 @@ _SHIPPING = "ship, freight, delivery, postage"
 _KNOWN: Mapping[str, Mapping[str, str]] = {
     # `strip_hash`: "#1001" at the shop may be "1001" here.
     "references": {"strip_hash": "yes"},
-    # `shipping`: words of which a charge's description has one; `shipping_name`, `fee_name`, `tax_rule`: for what the invoice has none of.
+    # `shipping`: words of which a charge's description has one; the others are for what the invoice has none of.
     "charges": {"shipping": _SHIPPING, "shipping_name": "Shipping", "fee_name": "Restocking fee", "fee_tax_rule": ""},
     # `decompose`: all (every product with a bill of materials), auto_assembly, or never (and no product is asked for).
     "kits": {"decompose": "all"},

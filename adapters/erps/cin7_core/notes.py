@@ -11,10 +11,9 @@ from adapters.erps.cin7_core.crediting import Wanted, credit_body, ledger_amount
 from adapters.erps.cin7_core.goods import Goods
 from adapters.erps.cin7_core.mapping import Cin7Mapping
 from adapters.erps.cin7_core.orders import Orders
-from adapters.erps.cin7_core.sale import Bill, Note, Sale, credited_units, major, read_note
+from adapters.erps.cin7_core.sale import Bill, Note, Row, Sale, credited_units, major, read_note
 from adapters.erps.cin7_core.writing import EMPTY, figure, moment
 from adapters.erps.port import (
-    FOUND_TWICE,
     ORDER_NOT_FOUND,
     ORDER_NOT_INVOICED,
     OVER_CREDIT,
@@ -48,8 +47,6 @@ class Notes:
         if sale is None:
             return NotThere("the sale, which is not there")
         ours = _ours(sale, work)
-        if len(ours) > 1:
-            raise FoundTwice(f"credit notes {', '.join(note.number for note in ours)} of {sale.number} carry {work.issued.instruction}")
         if not ours:
             return NotThere(f"the {len(sale.notes)} credit notes of {sale.number or sale.id}")
         note = ours[0]
@@ -64,9 +61,6 @@ class Notes:
         if sale is None:
             return Declined(ORDER_NOT_FOUND, "Cin7 does not have the sale any more", "match the order again, or void the return's credit")
         ours = _ours(sale, work)
-        if len(ours) > 1:
-            names = ", ".join(note.number for note in ours)
-            return Declined(FOUND_TWICE, f"credit notes {names} all carry {work.issued.instruction}", "void all but one of them in Cin7")
         note = ours[0] if ours else None
         if note is None or not note.active:
             made = self._make(work, sale, note)
@@ -159,7 +153,9 @@ class Notes:
         """Under which TaskIDs a new note is tried, in this order: what a Simple Sale wants is not published."""
         if not sale.simple or sale.standing_notes():
             return [EMPTY]
-        return [sale.id, EMPTY] if self._mapping.simple_sale == "sale" else [EMPTY, sale.id]
+        waiting = [note.task for note in sale.notes if note.status == "notavailable" and note.task]
+        tasks = [*waiting, sale.id, EMPTY] if self._mapping.simple_sale == "sale" else [EMPTY, *waiting, sale.id]
+        return list(dict.fromkeys(tasks))
 
     def _withdraw(self, note: Note) -> bool:
         """Take a note back that must not stay. False where Cin7 will not."""
@@ -193,7 +189,7 @@ class Notes:
             if found is None:
                 reason = f"the invoice of {sale.number} has no line {money.order_line!r} any more"
                 return Declined(REFUSED, reason, "match the order again, then let it be sent again")
-            chosen.append((money, found[1]))
+            chosen.append((money, _complete(found[1], sale)))
             bills[str(found[0].number)] = found[0]
         if len(bills) > 1:
             reason = f"the units stand on several invoices ({', '.join(sorted(bills))}), and a credit note of Cin7 credits one"
@@ -271,12 +267,21 @@ class Notes:
         return Accepted(note.number or note.task, asked if same else ledger_amount(note, sale, self._mapping))
 
 
+def _complete(row: Row, sale: Sale) -> Row:
+    """With what the API wants of each line, where the invoice's own line leaves it out."""
+    return row._replace(name=row.name or row.sku, tax_rule=row.tax_rule or text(sale.document.get("TaxRule")) or "")
+
+
 def _sale_id(work: Work) -> str:
     return work.issued.order or (work.order.order if work.order else "")
 
 
 def _ours(sale: Sale, work: Work) -> list[Note]:
-    return [note for note in sale.standing_notes() if note.instruction == work.issued.instruction]
+    """The note that carries the instruction's id, if there is one. Raises FoundTwice."""
+    ours = [note for note in sale.standing_notes() if note.instruction == work.issued.instruction]
+    if len(ours) > 1:
+        raise FoundTwice(f"credit notes {', '.join(note.number for note in ours)} of {sale.number} all carry {work.issued.instruction}")
+    return ours
 
 
 def _beside(work: Work, sale: Sale, note: Note) -> tuple[GoodsLine, ...]:

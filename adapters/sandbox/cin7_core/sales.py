@@ -188,7 +188,7 @@ class Sales:
         return sale["ID"] if sale["Type"] != "Advanced Sale" and sale["ID"] not in taken else self.warehouse.new_id()
 
     def _filled(self, sale: Row, invoice: Row, told: Row) -> Row:
-        lines = [self._line(line, needs_total=True) for line in self._rows(told, "Lines")]
+        lines = [self._line(line, needs_total=True) | {"Account": line.get("Account") or "200"} for line in self._rows(told, "Lines")]
         sold = {line["SKU"]: NOTHING for line in invoice["Lines"]}
         for line in invoice["Lines"]:
             sold[line["SKU"]] += line["Quantity"]
@@ -280,7 +280,8 @@ class Sales:
         for name in ("ProductID", "SKU", "Name", "TaxRule"):
             if not told.get(name):
                 raise Refused(f"{name} is required")
-        return self._priced(told, needs_total) | {"ProductID": product["ID"], "SKU": product["SKU"], "Name": product["Name"]}
+        named = {"ProductID": product["ID"], "SKU": product["SKU"], "Name": product["Name"], "AverageCost": product["AverageCost"]}
+        return self._priced(told, needs_total) | named
 
     def _charges(self, told: Row) -> list[Row]:
         charges = []
@@ -308,8 +309,6 @@ class Sales:
             "Tax": tax,
             "Total": total,
             "TaxRule": told["TaxRule"],
-            "Account": told.get("Account") or "200",
-            "AverageCost": NOTHING,
             "Comment": told.get("Comment") or "",
         }
 

@@ -79,7 +79,7 @@ def _order(sales: Sales, warehouse: Warehouse, told: Mapping[str, Any]) -> dict[
     lines = [_priced(sales, told, line, inclusive) for line in told["lines"]]
     for line in lines:
         product = _known(warehouse, line["SKU"])
-        line |= {"ProductID": product["ID"], "Name": product["Name"]}
+        line |= {"ProductID": product["ID"], "Name": product["Name"], "AverageCost": product["AverageCost"]}
     charges = [_priced(sales, told, {"sku": None, "quantity": 1, **charge}, inclusive) for charge in told.get("charges", ())]
     for charge, of in zip(charges, told.get("charges", ()), strict=True):
         del charge["SKU"]
@@ -109,8 +109,6 @@ def _priced(sales: Sales, order: Mapping[str, Any], told: Mapping[str, Any], inc
         "Tax": tax,
         "Total": total,
         "TaxRule": rule,
-        "Account": "200",
-        "AverageCost": NOTHING,
         "Comment": "",
     }
 
@@ -125,8 +123,8 @@ def _invoice(sale: Row, warehouse: Warehouse, status: str) -> Row:
         "InvoiceDate": warehouse.now(),
         "InvoiceDueDate": warehouse.now(),
         "CurrencyConversionRate": sale["CurrencyRate"],
-        "Lines": [dict(line) for line in order["Lines"]],
-        "AdditionalCharges": [dict(charge) for charge in order["AdditionalCharges"]],
+        "Lines": [{**line, "Account": "200"} for line in order["Lines"]],
+        "AdditionalCharges": [{**charge, "Account": "200"} for charge in order["AdditionalCharges"]],
         "Payments": [],
         "TotalBeforeTax": order["TotalBeforeTax"],
         "Tax": order["Tax"],

@@ -19,6 +19,7 @@ from adapters.sandbox.port import Clock, OutgoingWebhook, SandboxRequest, Sandbo
 CALLS, WITHIN = 60, timedelta(seconds=60)
 LIMIT = "You have reached 60 calls per 60 seconds API limit."
 BASE = "/externalapi/v2"
+_REFUND = ("ID", "Reference", "Amount", "DatePaid", "Account", "CurrencyRate", "DateCreated")
 
 
 class Cin7CoreSandbox:
@@ -175,7 +176,8 @@ class Cin7CoreSandbox:
                 search = query.get("Search", "").lower()
                 names = ("InventoryWriteOffNumber", "Location", "Status", "Notes")
                 written_off = [one for one in warehouse.write_offs if any(search in str(one[name]).lower() for name in names)]
-                return paged(query, "InventoryWriteOffs", _of_status(written_off, query))
+                rows = [{**one, "Date": one["_date"]} for one in written_off]
+                return paged(query, "InventoryWriteOffs", _of_status(rows, query, "Account", "EffectiveDate"))
             case "stocktransfer":
                 return _task(warehouse.transfers, query)
             case "stockadjustment":
@@ -237,12 +239,16 @@ class Cin7CoreSandbox:
 
 def _told(sale: Row) -> Row:
     """A sale as the API shows it: a draft's restock part stays empty until it is authorised."""
-    notes = [{**note, "Restock": note["_restock"] if note["Status"] == "AUTHORISED" else []} for note in sale["CreditNotes"]]
+    notes = []
+    for note in sale["CreditNotes"]:
+        restock = note["_restock"] if note["Status"] == "AUTHORISED" else []
+        refunds = [{name: payment[name] for name in _REFUND} for payment in note["Refunds"]]
+        notes.append({**note, "Restock": restock, "Refunds": refunds})
     return {**sale, "CreditNotes": notes}
 
 
-def _of_status(documents: list[Row], query: Mapping[str, str]) -> list[Row]:
-    hidden = ("Lines", "ExistingStockLines", "NewStockLines", "Transactions", "Errors")
+def _of_status(documents: list[Row], query: Mapping[str, str], *beside: str) -> list[Row]:
+    hidden = (*beside, "Lines", "Comment", "SkipOrder", "ExistingStockLines", "NewStockLines", "Transactions", "Errors")
     rows = [{name: value for name, value in one.items() if name not in hidden} for one in documents]
     return [row for row in rows if query.get("Status") in (None, "", row["Status"])]
 

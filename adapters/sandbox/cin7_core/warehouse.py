@@ -257,6 +257,7 @@ class Warehouse:
             "Lines": lines,
             "Transactions": [],
             "Errors": errors,
+            "_date": self.now(),
             "_moves": moves,
         }
         return self._kept(self.write_offs, document)
