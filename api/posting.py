@@ -124,6 +124,21 @@ def check_erp(house: House, erp: Erp) -> tuple[bool, str]:
         return False, f"our mistake: {type(broken).__name__}: {broken}"
 
 
+def quota_left(house: House, erp: Erp) -> str:
+    """How much of its rate is free, in a few words; nothing where nobody counts."""
+    settings = erp.told()
+    rates = rates_of(settings, rate_of(erp.rate) if erp.rate is not None else None)
+    if rates is None:
+        return ""
+    account, rate = quota_account(settings), rates("")
+    with house.connection() as conn:
+        found = conn.execute(
+            _LEAST_LEFT, {"account": account, "under": f"{account}/%", "rate": rate.per_second, "burst": rate.burst}
+        ).fetchone()
+    left = rate.burst if found is None or found[0] is None else min(rate.burst, float(found[0]))
+    return f"; {rate.calls:g} calls in {rate.per.total_seconds():g} s, {max(0.0, left):.0f} of {rate.burst:g} free at once"
+
+
 def _desk(house: House, erp: Erp, shop: Shop, stack: ExitStack) -> Desk:
     every = erp.poll if isinstance(erp.poll, timedelta) else None
     later = erp.kind in ACKNOWLEDGED_LATER
@@ -161,3 +176,8 @@ def _no_wait(_: str) -> None:
 
 def _no_turn(_: str) -> None:
     raise VendorTrouble("no ERP is asked from here")
+
+
+_LEAST_LEFT = """
+    SELECT min(tokens + greatest(0, extract(epoch FROM clock_timestamp() - updated_at)) * %(rate)s) FROM api_quota
+    WHERE account = %(account)s OR account LIKE %(under)s"""

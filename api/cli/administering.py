@@ -158,6 +158,25 @@ def _examine_house(settings: Settings, opened: House) -> Iterator[tuple[str, boo
         if connection.webhook_secret is None:
             unsafe = "its webhooks are refused" if connection.platform in SIGNING else "whoever knows the address can send webhooks"
             yield f"webhooks {connection.name}", connection.poll != "off", f"no webhook_secret is set: {unsafe}"
+    yield from _examine_erps(opened)
+
+
+def _examine_erps(opened: House) -> Iterator[tuple[str, bool, str]]:
+    from adapters.outbox.listing import account_rows
+    from api.posting import accounts_of, check_erp, erps_of, quota_left
+
+    with opened.connection() as conn:
+        fares = {row["account"]: row for row in account_rows(conn, accounts_of(opened))}
+    for erp in erps_of(opened):
+        works, said = check_erp(opened, erp)
+        row = fares[f"erp/{erp.name}"]
+        why = f" ({row['paused_why']})" if row["paused_why"] else ""
+        paused = f"; paused by {row['paused_by']}{why}: `outbox resume {erp.name}`" if row["paused_at"] else ""
+        breaker = "" if row["breaker"] == "closed" else f"; the breaker is {row['breaker']} since {row['failing_since']}"
+        dead = f"; {row['dead']} dead letters: `outbox list --state dead`" if row["dead"] else ""
+        polled = f"; read back at {row['last_poll_at']}" if row["last_poll_at"] else "; not read back yet"
+        counts = f"{row['pending']} on the way, {row['waiting']} waiting{dead}{breaker}{paused}{polled}{quota_left(opened, erp)}"
+        yield f"erp {erp.name}", works, f"{erp.kind}: {said}; {counts}"
 
 
 def _examine_inbox(opened: House, conn: psycopg.Connection[Any]) -> tuple[bool, str]:

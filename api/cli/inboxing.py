@@ -10,6 +10,7 @@ import typer
 
 from adapters.inbox.erasing import forget
 from adapters.inbox.listing import STATES, InboxFilter, NoSuchDelivery, connection_rows, ids_of_failed, inbox_page, show_delivery
+from adapters.outbox.listing import account_rows
 from api.bootstrap import House, clock
 from api.cli.common import DIFFERENCES, OK, ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
 from api.sealing import seal_of
@@ -88,11 +89,14 @@ def replay(
 
 
 def connections(json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
-    """How each connection fares: its last delivery and poll, what waits, what failed, and its last error."""
+    """How each connection and each ERP fares: its last delivery and poll, what waits, what failed, and its last error."""
     from api.connecting import settings_of
+    from api.posting import accounts_of
 
     with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
-        rows = connection_rows(conn, map(settings_of, opened.connections))
+        rows = connection_rows(conn, map(settings_of, opened.connections)) + [
+            _erp_row(row) for row in account_rows(conn, accounts_of(opened)) if row["account"].startswith("erp/")
+        ]
     columns = ("name", "merchant", "platform", "state", "last_delivery_at", "last_poll_at", "pending", "failed", "error")
     write_rows(rows, style="json" if json else "table", columns=columns, right=("pending", "failed"))
 
@@ -124,6 +128,14 @@ def forget_order(
     if done.unreadable:
         talk(f"{done.unreadable} bodies were encrypted with a key that is not at hand: whether they name the order, nobody knows")
     raise typer.Exit(DIFFERENCES if done.pending or done.unreadable else OK)
+
+
+def _erp_row(row: dict[str, Any]) -> dict[str, Any]:
+    """An ERP among the connections: `pending` is on its way or waits, `failed` are dead letters."""
+    shared = {name: row[name] for name in ("name", "state", "last_poll_at", "failing_since", "error")}
+    counts = {"pending": row["pending"] + row["waiting"], "failed": row["dead"], "last_delivery_at": row["last_success_at"]}
+    own = {name: row[name] for name in ("breaker", "paused_by", "paused_why", "rest_until", "cursor")}
+    return {"merchant": None, "platform": row["kind"], **shared, **counts, **own}
 
 
 def _pages(opened: House, asked: InboxFilter, limit: int | None) -> Iterator[dict[str, Any]]:

@@ -10,13 +10,14 @@ import psycopg
 import typer
 from pydantic import ValidationError
 
+from adapters.erps.registry import UnusableErp
 from adapters.event_store import LedgerError
 from adapters.files import FilesError
 from adapters.inbox.sealing import SealError
 from adapters.platforms.port import UnusableConnection
 from adapters.postgres.embedded import EmbeddedError
 from adapters.side import RebuildError
-from api.cli import administering, asking, importing, inboxing, proving, running
+from api.cli import administering, asking, importing, inboxing, outboxing, proving, running
 from api.cli.common import FAILED, talk
 from api.settings import SettingsError
 from domain.refusals import Refusal
@@ -41,6 +42,7 @@ app.command("journal")(proving.journal)
 app.command("rebuild")(proving.rebuild_read_models)
 app.command("verify")(proving.verify_house)
 app.add_typer(inboxing.inbox, name="inbox")
+app.add_typer(outboxing.outbox, name="outbox")
 app.command("connections")(inboxing.connections)
 app.command("forget")(inboxing.forget_order)
 app.command("doctor")(administering.doctor)
@@ -59,6 +61,7 @@ EXPECTED = (
     AmbiguousReturn,
     Refusal,
     UnusableConnection,
+    UnusableErp,
     SealError,
 )
 
