@@ -18,7 +18,7 @@ from adapters.erps.linnworks.places import Places
 from adapters.erps.linnworks.searching import SLACK, History, search
 from adapters.erps.linnworks.sent_out import exchanges_sent
 from adapters.erps.port import Changes, ErpDocument
-from adapters.vendor.shapes import Document, first_text, instant, mark
+from adapters.vendor.shapes import Document, first_text, instant, mark, nested
 
 # How far back each look goes: a refund that is changed or deleted later than that is not noticed any more.
 WATCHED: Final = timedelta(days=14)
@@ -61,7 +61,7 @@ class Look:
         for page in search(self._client, history, since, now + SLACK):
             for row in page:
                 if (order_id := first_text(row, "pkOrderID", "pkOrderId")) is not None:
-                    told[order_id.lower()].append(row)
+                    told[order_id].append(row)
         return told
 
     def _read(
@@ -70,7 +70,7 @@ class Look:
         """The order's documents, and those that were there and are no longer; remembered in `seen` as they are now."""
         before = seen.get(order_id)
         named = next((said for row in rows if (said := first_text(row, "ReferenceNum")) is not None), None)
-        reference = named or (before[1] if before else None)
+        reference = named or (before[1] if before else None) or self._reference(order_id)
         if not rows and before is not None and (instant(before[2]) or watched_since) <= watched_since + SLACK:
             # It is older than what is watched: gone from the search, not from Linnworks.
             del seen[order_id]
@@ -91,6 +91,10 @@ class Look:
         else:
             seen.pop(order_id, None)
         return told
+
+    def _reference(self, order_id: str) -> str | None:
+        order = self._orders.by_id(order_id)
+        return first_text(nested(order, "GeneralInfo"), "ReferenceNum") if order is not None else None
 
 
 def _mark(rows: list[Document]) -> str | None:

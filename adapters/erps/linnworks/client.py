@@ -21,6 +21,7 @@ _CLOSED: Final = ("LOCKED_BASIC", "LOCKED_FULL", "MAINTENANCE")
 # The request never left us.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError, httpx.InvalidURL)
 _SHOWN_CHARACTERS: Final = 200
+READ_TRIES: Final = 3
 
 
 class Lost(Exception):
@@ -33,6 +34,10 @@ class No(Exception):
     def __init__(self, code: str, reason: str, what_to_do: str) -> None:
         super().__init__(reason)
         self.code, self.reason, self.what_to_do = code, reason, what_to_do
+
+
+class _Busy(VendorTrouble):
+    """Too many requests, or the account is closed for a while: asking again at once makes it worse."""
 
 
 class _Session(NamedTuple):
@@ -97,6 +102,17 @@ class LinnworksClient:
             raise Lost(f"Linnworks answered {method} with what is no JSON; the answer may be torn") from torn
 
     def _read(self, verb: str, method: str, params: Mapping[str, str] | None, content: Any) -> Any:
+        """An instruction takes many reads: one that fails in passing is asked again at once, not the whole instruction later."""
+        for left in range(READ_TRIES - 1, 0, -1):
+            try:
+                return self._read_once(verb, method, params, content)
+            except VendorTrouble as trouble:
+                asked_to_wait = trouble.retry_after_seconds is not None or isinstance(trouble, _Busy)
+                if asked_to_wait or (isinstance(trouble.__cause__, httpx.TimeoutException) and left < READ_TRIES - 1):
+                    raise
+        return self._read_once(verb, method, params, content)
+
+    def _read_once(self, verb: str, method: str, params: Mapping[str, str] | None, content: Any) -> Any:
         try:
             response = self._answer(verb, method, params, content)
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
@@ -119,7 +135,7 @@ class LinnworksClient:
         return response
 
     def _send(self, session: _Session, verb: str, method: str, params: Mapping[str, str] | None, content: Any) -> httpx.Response:
-        self._wait_turn(method)
+        self._wait(method)
         headers = {"accept": "application/json", "authorization": session.token}
         if content is None:
             return self._http.request(verb, f"{session.server}/api/{method}", params=params, headers=headers)
@@ -128,8 +144,14 @@ class LinnworksClient:
             verb, f"{session.server}/api/{method}", params=params, content=body, headers={**headers, "content-type": "application/json"}
         )
 
+    def _wait(self, method: str) -> None:
+        try:
+            self._wait_turn(method)
+        except VendorTrouble as full:
+            raise _Busy(str(full), full.retry_after_seconds) from full
+
     def _authorise(self) -> _Session:
-        self._wait_turn(AUTHORISE)
+        self._wait(AUTHORISE)
         application_id, secret, token = (self._credentials[name] for name in CREDENTIALS)
         asked = {"ApplicationId": application_id, "ApplicationSecret": secret, "Token": token}
         try:
@@ -143,7 +165,7 @@ class LinnworksClient:
         session = _content(response, AUTHORISE)
         state = first_text(nested(session, "Status"), "State")
         if state in _CLOSED:
-            raise VendorTrouble(f"the Linnworks account is {state}: {first_text(nested(session, 'Status'), 'Reason') or 'no reason given'}")
+            raise _Busy(f"the Linnworks account is {state}: {first_text(nested(session, 'Status'), 'Reason') or 'no reason given'}")
         found = first_text(session, "Token") if isinstance(session, Mapping) else None
         if found is None:
             raise VendorTrouble(f"Linnworks answered {AUTHORISE} without a session token")
@@ -156,7 +178,9 @@ def _refused(response: httpx.Response, method: str) -> None:
     status = response.status_code
     if status in (401, 403):
         raise VendorRefused(f"Linnworks refused {method} with {status}: check this ERP's credentials, and the application's permissions")
-    if status in (408, 425, 429) or status >= 500:
+    if status == 429:
+        raise _Busy(f"Linnworks answered {method} with 429", retry_after(response))
+    if status in (408, 425) or status >= 500:
         raise VendorTrouble(f"Linnworks answered {method} with {status}", retry_after(response))
     if response.is_redirect:
         raise VendorTrouble(f"Linnworks answered {method} with {status}, which leads elsewhere: check base_url")

@@ -14,8 +14,9 @@ from adapters.erps.linnworks.refund_headers import (
     instruction_of,
     is_actioned,
     is_gone,
+    likely_reference,
     live_lines,
-    number_of,
+    reference_in,
     row_of,
     unit_of,
 )
@@ -29,7 +30,7 @@ from domain.money import CURRENCIES
 
 def credit_notes(client: LinnworksClient, order_id: str, reference: str | None, rows: list[Document]) -> list[ErpDocument]:
     """Actioned refunds of an order. `rows` are those of the history search: they know the refunds' references, and the currency."""
-    references = {(first_text(row, "pkRefundRowId") or "").lower(): first_text(row, "RefundReference") for row in rows}
+    references = {(first_text(row, "pkRefundRowId") or "").lower(): reference_in(row) for row in rows}
     currency_of_rows = next((said for row in rows if (said := first_text(row, "cCurrency")) is not None), None)
     found = []
     for header in headers_of(client, order_id):
@@ -77,7 +78,7 @@ def returned_goods(client: LinnworksClient, places: Places, order_id: str, refer
 
 def _number(header: Document, references: Mapping[str, str | None]) -> str:
     known = next((said for line in live_lines(header) if (said := references.get(str(line.get("RefundRowId")).lower())) is not None), None)
-    return number_of(header) or known or str(header.get("RefundHeaderId"))
+    return reference_in(header) or known or likely_reference(header)
 
 
 def _line(line: Document) -> DocumentLine:

@@ -13,14 +13,14 @@ from adapters.erps.linnworks.goods import ways_of
 from adapters.erps.linnworks.levels import levels_of
 from adapters.erps.linnworks.mapping import Mapping as LinnworksMapping
 from adapters.erps.linnworks.moves import Move
-from adapters.erps.linnworks.orders import Orders
-from adapters.erps.linnworks.places import Places, stock_items
+from adapters.erps.linnworks.orders import Orders, ships_from_of
+from adapters.erps.linnworks.places import Places, Skus
 from adapters.erps.linnworks.refunds import Refunds
 from adapters.erps.linnworks.rmas import Rma
 from adapters.erps.linnworks.scraps import Scrap
 from adapters.erps.port import FOUND_TWICE, REFUSED, Changes, ErpSettings, FoundTwice, Level, NotThere, Unfinished, Work
 from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
-from adapters.vendor.shapes import Document, first_text
+from adapters.vendor.shapes import Document
 from domain.erp_facts import OrderMatched, OrderNotFound
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Linnworks:
     def __init__(self, settings: ErpSettings, client: LinnworksClient, mapping: LinnworksMapping) -> None:
         self._client, self._mapping = client, mapping
         self._orders = Orders(client, mapping, settings.name)
-        self._places = Places(client)
+        self._places, self._skus = Places(client), Skus(client)
         self._refunds = Refunds(client)
 
     def match_order(self, reference: str, at: datetime) -> OrderMatched | OrderNotFound:
@@ -54,14 +54,17 @@ class Linnworks:
 
     def carry_out(self, work: Work) -> Answer:
         self._client.begin()
+        done: list[Accepted] = []
         try:
             parts = self._parts(work)
             if len(parts) > 1 and all(isinstance(part.look(), NotThere) for part in parts):
                 for part in parts:
                     part.check()
-            done = [part.do() for part in parts]
+            for part in parts:
+                done.append(part.do())
         except No as no:
-            return Declined(no.code, no.reason, no.what_to_do)
+            before = f"; done before that: {', '.join(one.reference for one in done)}" if done else ""
+            return Declined(no.code, no.reason + before, no.what_to_do)
         except Lost as lost:
             return Unknown(str(lost))
         except FoundTwice as twice:
@@ -72,7 +75,8 @@ class Linnworks:
             if isinstance(trouble, NotUnderstood):
                 return Declined(REFUSED, str(trouble), "look at the order in Linnworks, then retry")
             raise
-        return done[0]
+        # Goods that are to go where they stand need nothing.
+        return done[0] if done else Accepted(work.issued.instruction)
 
     def find(self, work: Work) -> Accepted | Unfinished | NotThere:
         try:
@@ -80,6 +84,8 @@ class Linnworks:
         except No as no:
             # What it would have been sent with does not exist in Linnworks.
             return NotThere(no.reason)
+        if not found:
+            return Accepted(work.issued.instruction)
         if all(isinstance(one, Accepted) for one in found):
             return found[0]
         begun = next((one for one in found if not isinstance(one, NotThere)), None)
@@ -99,7 +105,7 @@ class Linnworks:
         return f"Linnworks answers; its locations: {', '.join(names) or 'none'}"
 
     def _levels(self, skus: Sequence[str]) -> list[Level]:
-        by_item = {item.lower(): sku for sku, item in stock_items(self._client, skus).items()}
+        by_item = {item.lower(): sku for sku, item in self._skus.ids(skus).items()}
         found = []
         for one in levels_of(self._client, by_item):
             sku, location = by_item.get(one.stock_item.lower()), one.location or self._places.name_of(one.location_id)
@@ -114,7 +120,7 @@ class Linnworks:
             case "book_in" | "move" | "restock" | "write_off":
                 return self._goods(work)
             case "order_exchange":
-                return [Exchange(self._client, self._orders, self._places, self._mapping, work)]
+                return [Exchange(self._client, self._orders, self._places, self._skus, self._mapping, work)]
             case "authorise_exchange":
                 return [Authorising(self._client, self._orders, work)]
             case "release_refund":
@@ -130,17 +136,17 @@ class Linnworks:
 
         ways = ways_of(work, original)
         somewhere = any(one.location is None for one in ways.back) or any(location is None for _, location in ways.deltas)
-        ships_from = first_text(original() or {}, "FulfilmentLocationId") if somewhere else None
+        ships_from = ships_from_of(original()) if somewhere else None
         parts: list[Part] = []
         if ways.back:
             parts.append(
                 Rma(self._client, self._places, self._refunds, work, ways.back, ships_from, scrapped=work.issued.kind == "write_off")
             )
         if ways.deltas:
-            parts.append(Move(self._client, self._places, work, ways.deltas, ships_from))
+            parts.append(Move(self._client, self._places, self._skus, work, ways.deltas, ships_from))
         if ways.out:
-            parts.append(Scrap(self._client, self._places, work, ways.out, self._mapping.scrap_category))
-        if not parts:
+            parts.append(Scrap(self._client, self._places, self._skus, work, ways.out, self._mapping.scrap_category))
+        if not parts and not work.issued.goods:
             raise No(REFUSED, "the instruction moves nothing", "waive the gap")
         return parts
 

@@ -6,15 +6,16 @@ paid, and a paid order is not touched by creating it again [V].
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from adapters.erps.linnworks.client import LinnworksClient, Lost, No
 from adapters.erps.linnworks.mapping import Mapping
-from adapters.erps.linnworks.orders import Orders, invoice_of, shown_number
-from adapters.erps.linnworks.places import Places, stock_items_or_no
+from adapters.erps.linnworks.orders import Orders, invoice_of, ships_from_of, shown_number
+from adapters.erps.linnworks.places import Places, Skus
 from adapters.erps.port import ORDER_NOT_FOUND, REFUSED, FoundTwice, NotThere, Unfinished, Work
-from adapters.vendor.answers import Accepted, VendorTrouble
+from adapters.vendor.answers import Accepted, VendorRefused, VendorTrouble
 from adapters.vendor.shapes import Document, count, first_text, flag, nested, text
 
 _PAID: Final = 1
@@ -30,15 +31,16 @@ OrderStatus = Literal["draft", "authorised", "dispatched", "voided"]
 class Exchange:
     """The order of one instruction, new or to be authorised."""
 
-    def __init__(self, client: LinnworksClient, orders: Orders, places: Places, mapping: Mapping, work: Work) -> None:
-        self._client, self._orders, self._places, self._mapping, self._work = client, orders, places, mapping, work
+    def __init__(self, client: LinnworksClient, orders: Orders, places: Places, skus: Skus, mapping: Mapping, work: Work) -> None:
+        self._client, self._orders, self._places, self._skus = client, orders, places, skus
+        self._mapping, self._work = mapping, work
 
     def look(self) -> Accepted | Unfinished | NotThere:
         order = self._ours()
         return NotThere("orders by reference number") if order is None else Accepted(shown_number(order))
 
     def check(self) -> None:
-        stock_items_or_no(self._client, {one.sku for one in self._work.issued.exchange or ()})
+        self._skus.ids_or_no({one.sku for one in self._work.issued.exchange or ()})
 
     def do(self) -> Accepted:
         found = self._ours()
@@ -56,7 +58,18 @@ class Exchange:
             raise Lost(f"the exchange order was sent, and cannot be looked at: {trouble}") from trouble
         if made is None:
             raise Lost("Linnworks took the exchange order and does not show it")
+        self._tell_original(original, shown_number(made))
         return Accepted(shown_number(made))
+
+    def _tell_original(self, original: Document, number: str) -> None:
+        """A note, so that people find the way from the original, too. The exchange does not hang on it."""
+        order_id = first_text(original, "OrderId")
+        if order_id is None:
+            return
+        work = self._work
+        note = f"Exchange order {number} for return {work.key.return_id} ({work.issued.instruction})"
+        with suppress(No, Lost, VendorTrouble, VendorRefused):
+            self._client.write("ProcessedOrders/AddOrderNote", {"pkOrderID": order_id, "noteText": note, "isInternal": True})
 
     def _ours(self) -> Document | None:
         found = [one for one in self._orders.by_reference(self._work.issued.instruction) if status_of(one) != "voided"]
@@ -69,7 +82,7 @@ class Exchange:
         if self._mapping.exchange_location is not None:
             self._places.id_of(self._mapping.exchange_location)
             return self._mapping.exchange_location
-        return self._places.name_of(first_text(original, "FulfilmentLocationId")) or "Default"
+        return self._places.name_of(ships_from_of(original)) or "Default"
 
     def _asked(self, original: Document) -> dict[str, Any]:
         """The customer's address goes from the original order to this one, and nowhere else."""

@@ -12,10 +12,10 @@ from typing import Any, Final
 from adapters.erps.linnworks.client import LinnworksClient, No
 from adapters.erps.linnworks.levels import on_hand
 from adapters.erps.linnworks.paging import recent_rows
-from adapters.erps.linnworks.places import Places, stock_items_or_no
+from adapters.erps.linnworks.places import Places, Skus
 from adapters.erps.port import REFUSED, FoundTwice, NotThere, Unfinished, Work
 from adapters.vendor.answers import Accepted
-from adapters.vendor.shapes import Document, first_text
+from adapters.vendor.shapes import Document, first_text, number
 
 # Clocks differ.
 SLACK: Final = timedelta(days=1)
@@ -26,8 +26,10 @@ Leg = tuple[str, str | None]
 class Move:
     """`legs`: units by SKU and location; None: where the order shipped from (`ships_from`)."""
 
-    def __init__(self, client: LinnworksClient, places: Places, work: Work, legs: dict[Leg, int], ships_from: str | None) -> None:
-        self._client, self._places, self._work = client, places, work
+    def __init__(
+        self, client: LinnworksClient, places: Places, skus: Skus, work: Work, legs: dict[Leg, int], ships_from: str | None
+    ) -> None:
+        self._client, self._places, self._skus, self._work = client, places, skus, work
         self._legs, self._ships_from = legs, ships_from
         self._mark = f"{work.issued.instruction}/move"
         self._looks = 0
@@ -68,10 +70,13 @@ class Move:
         return Accepted(self._work.issued.instruction)
 
     def _missing(self) -> list[Leg]:
-        """Legs that no change of the item's history carries our mark for."""
+        """Legs that no change of the item's history carries our mark for. What leaves and what comes are told apart by their sign, too."""
         items, missing = self._items(), []
-        for sku, location in self._legs:
-            found = [row for row in self._history(items[sku], self._location(location)) if self._mark in (first_text(row, "Note") or "")]
+        for (sku, location), units in self._legs.items():
+            rows = self._history(items[sku], self._location(location))
+            found = [
+                row for row in rows if self._mark in (first_text(row, "Note") or "") and (number(row.get("ChangeQty")) or 0) * units >= 0
+            ]
             if len(found) > 1:
                 raise FoundTwice(f"the stock history of {sku} at {location} has {self._mark} {len(found)} times")
             if not found:
@@ -83,15 +88,15 @@ class Move:
         self._looks += 1
         rows = _PAGE_ROWS + self._looks % _PAGE_ROWS
 
-        def page(number: int) -> object:
+        def page(place: int) -> object:
             return self._client.get(
-                "Stock/GetItemChangesHistory", stockItemId=stock_item, locationId=location, entriesPerPage=str(rows), pageNumber=str(number)
+                "Stock/GetItemChangesHistory", stockItemId=stock_item, locationId=location, entriesPerPage=str(rows), pageNumber=str(place)
             )
 
         return list(recent_rows(page, self._work.issued_at - SLACK, "Date"))
 
     def _items(self) -> dict[str, str]:
-        return stock_items_or_no(self._client, {sku for sku, _ in self._legs})
+        return self._skus.ids_or_no({sku for sku, _ in self._legs})
 
     def _location(self, location: str | None) -> str:
         if location is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from adapters.erps.linnworks.amounts import minor_of
@@ -39,7 +40,13 @@ class Orders:
         return [one for one in self._asked(reference) if text(nested(one, "GeneralInfo").get("ReferenceNum")) == reference]
 
     def by_id(self, order_id: str) -> Document | None:
-        return next(iter(orders_in(self._client.ask("Orders/GetOrdersById", {"pkOrderIds": [order_id]}))), None)
+        with suppress(NotUnderstood):
+            if found := orders_in(self._client.ask("Orders/GetOrdersById", {"pkOrderIds": [order_id]})):
+                return found[0]
+        with suppress(NotUnderstood):
+            if found := orders_in(self._client.get("Orders/GetOrderById", pkOrderId=order_id)):
+                return found[0]
+        return None
 
     def by_number(self, number_of_order: str) -> Document | None:
         return next(iter(orders_in(self._client.get("Orders/GetOrderDetailsByNumOrderId", OrderId=number_of_order))), None)
@@ -135,3 +142,8 @@ def invoice_of(order: Document) -> Invoice:
     if processed:
         return "voided" if flag(general.get("HoldOrCancel")) else "authorised"
     return "draft" if count(general.get("Status")) == 1 else "none"
+
+
+def ships_from_of(order: Document | None) -> str | None:
+    """The id of the location that the order is shipped from."""
+    return None if order is None else first_text(order, "FulfilmentLocationId") or first_text(nested(order, "GeneralInfo"), "Location")

@@ -16,7 +16,13 @@ def rows_of(paged: object) -> list[Document]:
 
 
 def pages_of(paged: object) -> int:
-    return min(count(nested(paged).get("TotalPages")) or 1, MOST_PAGES)
+    told = nested(paged)
+    pages = count(told.get("TotalPages"))
+    if pages is None:
+        # It is a field that Linnworks calculates; what it is calculated from tells as much.
+        rows, size = count(told.get("TotalEntries")) or 0, count(told.get("EntriesPerPage")) or 0
+        pages = -(-rows // size) if size else 1
+    return min(max(pages, 1), MOST_PAGES)
 
 
 def all_rows(page: Callable[[int], object]) -> Iterator[list[Document]]:

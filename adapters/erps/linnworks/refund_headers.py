@@ -42,13 +42,16 @@ def instruction_of(header: Document) -> str | None:
     return next((one for one in said if one is not None and one.startswith(OURS)), None)
 
 
-def number_of(document: Document) -> str | None:
-    """What people call the refund: its reference, which Linnworks makes."""
+def reference_in(document: Document) -> str | None:
+    """What people call the refund: its reference, which Linnworks makes. Headers do not always have it; then the history search does."""
     said = first_text(document, "RefundReference")
-    if said is None:
-        external = first_text(document, "ExternalReference")
-        said = external if external is not None and not external.startswith(OURS) else None
-    return said
+    return said if said is not None and not said.startswith(OURS) else None
+
+
+def likely_reference(header: Document) -> str:
+    """Where nothing else tells: the header's own reference, unless it is ours, or its id."""
+    said = first_text(header, "ExternalReference")
+    return said if said is not None and not said.startswith(OURS) else str(header.get("RefundHeaderId"))
 
 
 def amount_minor(header: Document, currency: str) -> int:

@@ -12,9 +12,10 @@ from adapters.erps.linnworks.refund_headers import (
     instruction_of,
     is_actioned,
     is_gone,
+    likely_reference,
     live_lines,
-    number_of,
     problems,
+    reference_in,
     row_of,
     unit_of,
 )
@@ -61,8 +62,9 @@ class Refunds:
         header = self._ours(work)
         if header is None:
             return NotThere(f"the refunds of order {_order(work)}")
-        number = self._number(work, header)
-        return self._accepted(work, header, number) if is_actioned(header) else Unfinished(number)
+        if not is_actioned(header):
+            return Unfinished(_header_id(header))
+        return self._accepted(work, header, self._number(work, header))
 
     def check(self, work: Work) -> None:
         """Nothing else is written with it: `do` checks."""
@@ -70,7 +72,8 @@ class Refunds:
     def do(self, work: Work) -> Accepted:
         headers = [one for one in headers_of(self._client, _order(work)) if not is_gone(one)]
         header = self._ours(work, headers)
-        options = nested(self._client.ask("ReturnsRefunds/GetRefundOptions", {"request": {"OrderId": _order(work)}}), "RefundOptions")
+        told = self._client.ask("ReturnsRefunds/GetRefundOptions", {"request": {"OrderId": _order(work)}})
+        options = nested(told, "RefundOptions") or nested(told)
         if header is None:
             _may_refund(options)
             _within(work, headers)
@@ -118,7 +121,7 @@ class Refunds:
         answer = nested(self._client.write("ReturnsRefunds/ActionRefund", content))
         done = flag(answer.get("SuccessfullyActioned"))
         if done or (done is None and is_actioned(answer)):
-            number = number_of(answer) or self._number(work, header)
+            number = reference_in(answer) or reference_in(header) or self._number(work, header)
             return self._accepted(work, answer if live_lines(answer) else header, number)
         if done is None:
             raise Lost("Linnworks did not say whether the refund was actioned")
@@ -133,11 +136,9 @@ class Refunds:
         self._client.write("ReturnsRefunds/DeleteRefund", content)
 
     def _number(self, work: Work, header: Document) -> str:
-        found = number_of(header)
-        if found is None:
-            rows = {str(line.get("RefundRowId")).lower() for line in live_lines(header)}
-            found = reference_of_row(self._client, work.issued_at, rows)
-        return found or _header_id(header)
+        """The same by whichever way it is learnt: it names the credit note in the ledger."""
+        rows = {str(line.get("RefundRowId")).lower() for line in live_lines(header)}
+        return reference_in(header) or reference_of_row(self._client, work.issued_at, rows) or likely_reference(header)
 
     def _accepted(self, work: Work, document: Document, number: str) -> Accepted:
         asked = work.issued.amount
@@ -202,6 +203,9 @@ def _within(work: Work, headers: list[Document]) -> None:
     order, currency = work.order, work.issued.currency
     if order is None or not order.lines or work.issued.amount is None:
         return
+    if order.currency != currency:
+        reason = f"the order is in {order.currency} in Linnworks, the note would be in {currency}"
+        raise No(REFUSED, reason, "book the credit note in Linnworks by hand")
     whole = sum(one.items + one.tax for one in order.lines) + order.shipping + order.shipping_tax
     given = sum(amount_minor(one, currency) for one in headers)
     left = [(whole - given, work.issued.amount.total, "the order")]

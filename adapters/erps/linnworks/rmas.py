@@ -75,7 +75,7 @@ class Rma:
     def _book(self) -> Document:
         items = [self._asked(one) for one in self._back]
         told = self._client.ask("ReturnsRefunds/GetReturnOptions", {"request": {"OrderId": self._order}})
-        _may_return(nested(told, "ReturnOptions"))
+        _may_return(nested(told, "ReturnOptions") or nested(told))
         content = {"ChannelInitiated": False, "OrderId": self._order, "ReturnItems": items, "Reference": self._work.issued.instruction}
         answer = nested(self._client.write("ReturnsRefunds/CreateRMABooking", {"request": content}))
         said, made = problems(answer, "Items"), bool(count(answer.get("RMAHeaderId")))

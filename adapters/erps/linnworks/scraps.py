@@ -8,7 +8,7 @@ from typing import Final
 from adapters.erps.linnworks.client import LinnworksClient, No
 from adapters.erps.linnworks.levels import on_hand
 from adapters.erps.linnworks.paging import recent_rows
-from adapters.erps.linnworks.places import Places, stock_items_or_no
+from adapters.erps.linnworks.places import Places, Skus
 from adapters.erps.port import REFUSED, FoundTwice, NotThere, Unfinished, Work
 from adapters.vendor.answers import Accepted, NotUnderstood
 from adapters.vendor.shapes import first_text, listed, nested, objects
@@ -21,8 +21,11 @@ _USUAL_CATEGORY: Final = "Damaged"
 class Scrap:
     """`out`: units by SKU and location."""
 
-    def __init__(self, client: LinnworksClient, places: Places, work: Work, out: dict[tuple[str, str], int], category: str | None) -> None:
-        self._client, self._places, self._work, self._out, self._category = client, places, work, out, category
+    def __init__(
+        self, client: LinnworksClient, places: Places, skus: Skus, work: Work, out: dict[tuple[str, str], int], category: str | None
+    ) -> None:
+        self._client, self._places, self._skus = client, places, skus
+        self._work, self._out, self._category = work, out, category
         name = work.issued.instruction
         self._marks = {f"{name}/scrap {place}/{len(out)}": key for place, key in enumerate(out, start=1)}
 
@@ -36,7 +39,7 @@ class Scrap:
 
     def check(self) -> None:
         """Raises No where a place does not hold what is to be scrapped."""
-        items = stock_items_or_no(self._client, {sku for sku, _ in self._out})
+        items = self._skus.ids_or_no({sku for sku, _ in self._out})
         held = on_hand(self._client, items.values())
         for (sku, location), units in self._out.items():
             there = held.get((items[sku].lower(), self._places.id_of(location).lower()))
@@ -48,7 +51,7 @@ class Scrap:
         found = self._found()
         if not found:
             self.check()
-        items = stock_items_or_no(self._client, {sku for sku, _ in self._out})
+        items = self._skus.ids_or_no({sku for sku, _ in self._out})
         category = self._chosen_category()
         for mark, (sku, location) in self._marks.items():
             if mark in found:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from adapters.erps.linnworks.client import LinnworksClient
 from adapters.erps.linnworks.paging import all_rows
+from adapters.erps.linnworks.refund_headers import reference_in
 from adapters.vendor.shapes import Document, first_text
 
 PAGE_ROWS: Final = 200
@@ -42,7 +43,7 @@ def reference_of_row(client: LinnworksClient, since: datetime, rows: set[str]) -
     """The reference of a refund by the ids of its rows."""
     for page in search(client, "REFUNDS", since - SLACK, since + LONGEST - SLACK):
         for row in page:
-            if (first_text(row, "pkRefundRowId") or "").lower() in rows and (found := first_text(row, "RefundReference")) is not None:
+            if (first_text(row, "pkRefundRowId") or "").lower() in rows and (found := reference_in(row)) is not None:
                 return found
     return None
 

@@ -26,7 +26,7 @@ FASTER: Final = frozenset(
     {
         *("Orders/GetOrderDetailsByReferenceId", "Orders/GetOrderDetailsByNumOrderId", "Orders/GetOrdersById", "Orders/ChangeOrderTag"),
         *("Stock/GetItemChangesHistory", "Stock/GetStockLevel_Batch", "Stock/SetStockLevel", "Stock/SKUExists"),
-        *("Inventory/GetStockItemIdsBySKU", "Inventory/GetInventoryItemCompositions"),
+        *("ProcessedOrders/AddOrderNote", "Inventory/GetStockItemIdsBySKU", "Inventory/GetInventoryItemCompositions"),
     }
 )
 FASTER_LIMIT: Final = 250
@@ -169,6 +169,7 @@ class LinnworksSandbox:
             ("POST", "Orders/CreateOrders"): self._create_orders,
             ("POST", "Orders/ChangeStatus"): self._change_status,
             ("POST", "Orders/ChangeOrderTag"): self._change_tag,
+            ("POST", "ProcessedOrders/AddOrderNote"): self._add_note,
             ("GET", "ProcessedOrders/GetReturnsExchanges"): lambda told: returning.follow_ups(books, told.get("pkOrderId")),
             ("POST", "ProcessedOrders/SearchProcessedOrders"): inside(_processed_orders),
             ("POST", "ReturnsRefunds/GetRefundOptions"): inside(refunding.options),
@@ -188,6 +189,11 @@ class LinnworksSandbox:
     def _create_orders(self, told: Mapping[str, Any]) -> list[str]:
         saved = [selling.create(self.books, one, str(told.get("location") or "Default")) for one in told["orders"]]
         return [one for one in saved if one is not None]
+
+    def _add_note(self, told: Mapping[str, Any]) -> str:
+        note = {"OrderNoteId": self.books.new_id("note"), "NoteDate": self.books.now(), "Internal": bool(told.get("isInternal"))}
+        self.books.order(told["pkOrderID"])["Notes"].append({**note, "Note": str(told["noteText"])})
+        return str(note["OrderNoteId"])
 
     def _change_status(self, told: Mapping[str, Any]) -> list[str]:
         for order_id in told["orderIds"]:

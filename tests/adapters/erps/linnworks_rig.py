@@ -30,14 +30,14 @@ class LinnworksRig(Rig):
         self.sandbox = LinnworksSandbox(self.clock, server="https://eu-ext.sandbox.test")
         self.front = front(self.sandbox)
         self.asked: list[str] = []
-        self.requests: list[httpx.Request] = []
+        self.answers: list[httpx.Response] = []
         self.erp = self.connect(mappings)
         self.sandbox.seed({"locations": [self.transit, self.quarantine, self.damaged]})
 
     def connect(self, mappings: Mapping[str, Mapping[str, str]] | None = None, credentials: Mapping[str, str] = SANDBOX_CREDENTIALS) -> Any:
         settings = ErpSettings("uk-linnworks", "linnworks", BASE_URL, credentials, mappings=mappings or {})
         transport = SandboxTransport(self.front, prefix="/linnworks")
-        http = httpx.Client(transport=transport, event_hooks={"request": [self.requests.append]})
+        http = httpx.Client(transport=transport, event_hooks={"response": [self.answers.append]})
         return connect(settings=settings, http=http, wait_turn=self.asked.append)
 
     def seed_order(self, reference: str, lines: Sequence[Sold], *, shipping: int = 0, shipping_tax: int = 0, invoiced: bool = True) -> None:
