@@ -132,6 +132,10 @@ class LinnworksClient:
             self._session = None
             if kept is not None:
                 response = self._send(self._authorise(), verb, method, params, content)
+            if response.status_code == 401:
+                # The credentials are good, or there were no session: another program with the same ones has ended it.
+                self._session = None
+                raise VendorTrouble(f"Linnworks refused {method} with 401 to a session that it has just given")
         return response
 
     def _send(self, session: _Session, verb: str, method: str, params: Mapping[str, str] | None, content: Any) -> httpx.Response:

@@ -96,7 +96,15 @@ def happened_at(header: Document) -> str | None:
 
 def problems(answer: Document, lines: str) -> list[str]:
     """What an answer of 200 complains of: `Errors`, and what is wrong with its lines."""
-    said = [one for one in answer.get("Errors") or () if isinstance(one, str) and one.strip()]
+    said = _said(answer)
     for line in objects(answer.get(lines)):
         said += [word for name in ("ValidationError", "Error") if (word := text(line.get(name))) is not None]
+        said += _said(line)
     return list(dict.fromkeys(said))
+
+
+def _said(document: Document) -> list[str]:
+    """Errors are texts in answers, and objects in lines."""
+    told = listed(document, "Errors")
+    words = [first_text(one, "ErrorMessage", "Message") if isinstance(one, dict) else text(one) for one in told]
+    return [word for word in words if word is not None]

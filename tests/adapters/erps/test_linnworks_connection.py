@@ -11,8 +11,10 @@ import pytest
 from adapters.erps.linnworks import connect
 from adapters.erps.linnworks.searching import LONGEST
 from adapters.erps.port import Changes, ErpDocument, ErpSettings
+from adapters.sandbox.faults import Front
 from adapters.sandbox.linnworks import SANDBOX_CREDENTIALS
 from adapters.sandbox.linnworks.simulator import USUAL_LIMIT
+from adapters.sandbox.port import SandboxRequest, SandboxResponse
 from adapters.vendor.answers import Accepted, Unknown, VendorRefused, VendorTrouble
 from domain.content import ExchangeItem
 from tests.adapters.erps.contract import SHIRT, last, matched
@@ -232,3 +234,17 @@ def test_no_question_spans_more_than_three_months() -> None:
     asked = [one.request.url for one in rig.answers if "SearchReturnsRefundsPaged" in str(one.request.url)]
     assert len(asked) == 2 * (1 + timedelta(days=415) // LONGEST)
     assert all("customer" not in str(url) for url in asked)
+
+
+def test_a_session_that_somebody_else_ends_at_once_is_trouble_and_not_a_wrong_credential() -> None:
+    rig = LinnworksRig()
+
+    class Jealous(Front):
+        def answer(self, request: SandboxRequest) -> SandboxResponse:
+            if "Auth/" not in request.path:
+                rig.sandbox.expire_sessions()
+            return super().answer(request)
+
+    rig = LinnworksRig(Jealous)
+    with pytest.raises(VendorTrouble, match="just given"):
+        rig.erp.check()
