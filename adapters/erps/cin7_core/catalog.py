@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from math import lcm
@@ -96,15 +97,12 @@ class Catalog:
     def untaxed_rule(self) -> str | None:
         """The name of a sales tax rule of 0 %: what a fee is booked with."""
         if self._exempt is None:
-            rules = self._client.rows("ref/tax", "TaxRuleList")
-            found = (
-                text(rule.get("Name"))
-                for rule in rules
-                if number(rule.get("TaxPercent")) == 0
-                and flag(rule.get("IsActive")) is not False
-                and flag(rule.get("IsTaxForSale")) is not False
-            )
-            self._exempt = next((name for name in found if name), "")
+            self._exempt = ""
+            with suppress(NotUnderstood):  # an account may bar its reference lists: the invoice's own rule must do
+                for rule in self._client.rows("ref/tax", "TaxRuleList"):
+                    of_sales = all(flag(rule.get(name)) is not False for name in ("IsActive", "IsTaxForSale"))
+                    if of_sales and number(rule.get("TaxPercent")) == 0 and not self._exempt:
+                        self._exempt = text(rule.get("Name")) or ""
         return self._exempt or None
 
     def levels(self, skus: Sequence[str]) -> list[Level]:

@@ -17,6 +17,11 @@ _KNOWN: Mapping[str, Mapping[str, str]] = {
     # `first_look_days`: how far back the first reading of changes goes.
     "changes": {"first_look_days": "1"},
 }
+_CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("references", "strip_hash"): ("yes", "no"),
+    ("kits", "decompose"): ("all", "auto_assembly", "never"),
+    ("credit_notes", "simple_sale"): ("new", "sale"),
+}
 
 
 class Cin7Mapping:
@@ -29,6 +34,11 @@ class Cin7Mapping:
             if unknown := sorted(set(names) - set(_KNOWN[table])):
                 raise ValueError(f"mappings.{table}.{unknown[0]} is not known; these are: {', '.join(sorted(_KNOWN[table]))}")
         self._tables = {table: {**names, **told.get(table, {})} for table, names in _KNOWN.items()}
+        for (table, name), allowed in _CHOICES.items():
+            if self._tables[table][name] not in allowed:
+                raise ValueError(f"mappings.{table}.{name} must be one of: {', '.join(allowed)}")
+        if not self._tables["changes"]["first_look_days"].isdecimal():
+            raise ValueError("mappings.changes.first_look_days must be a whole number of days")
         words = self._tables["charges"]["shipping"].split(",")
         self._shipping = tuple(word.strip().casefold() for word in words if word.strip())
 

@@ -94,14 +94,13 @@ class Notes:
             return Declined(REFUSED, reason, "authorise or delete that draft in Cin7, then let it be sent again")
         tasks = [draft.task] if draft is not None else self._tasks(sale)
         made = self._draft(work, sale, wanted, tasks, plainly=False)
-        if not isinstance(made, Note):
-            return made
-        plainly = made.total != wanted.amount.total
+        refused = isinstance(made, Declined) and "total" in made.reason.lower()
+        plainly = refused or (isinstance(made, Note) and made.total != wanted.amount.total)
         if plainly:
             # Cin7 rounds otherwise: once more at prices that leave nothing to be rounded.
-            made = self._draft(work, sale, wanted, [made.task], plainly=True)
-            if not isinstance(made, Note):
-                return made
+            made = self._draft(work, sale, wanted, [made.task] if isinstance(made, Note) else tasks, plainly=True)
+        if not isinstance(made, Note):
+            return made
         if made.total == wanted.amount.total:
             return self._authorise(work, sale, wanted, made, plainly)
         said, told = to_text(made.total, sale.currency), to_text(wanted.amount.total, sale.currency)
@@ -154,7 +153,8 @@ class Notes:
         if not sale.simple or sale.standing_notes():
             return [EMPTY]
         waiting = [note.task for note in sale.notes if note.status == "notavailable" and note.task]
-        tasks = [*waiting, sale.id, EMPTY] if self._mapping.simple_sale == "sale" else [EMPTY, *waiting, sale.id]
+        own_first = self._mapping.simple_sale == "sale" or sale.kind.startswith("service")
+        tasks = [*waiting, sale.id, EMPTY] if own_first else [EMPTY, *waiting, sale.id]
         return list(dict.fromkeys(tasks))
 
     def _withdraw(self, note: Note) -> bool:

@@ -32,9 +32,9 @@ def decimal(value: object, name: str, default: Decimal | None = None) -> Decimal
         raise Refused(f"{name} is not a number") from None
 
 
-def line_total(price: Decimal, discount: Decimal, quantity: Decimal) -> Decimal:
-    each = (price * (100 - discount) / 100).quantize(FINEST, ROUND_HALF_UP)
-    return (each * quantity).quantize(CENT, ROUND_HALF_UP)
+def line_total(price: Decimal, discount: Decimal, quantity: Decimal, rounding: str = ROUND_HALF_UP) -> Decimal:
+    each = (price * (100 - discount) / 100).quantize(FINEST, rounding)
+    return (each * quantity).quantize(CENT, rounding)
 
 
 def total_up(document: Row, inclusive: bool) -> None:

@@ -156,8 +156,10 @@ def _by_hand(sales: Sales, warehouse: Warehouse, deed: Mapping[str, Any]) -> Any
         case "void" | "undo":
             return sales.withdraw_note(of, what == "void", by_hand=True)["CreditNotes"][0]["CreditNoteNumber"]
         case "authorise":
-            note = _note_of(sales, of)[1]
+            sale, note = _note_of(sales, of)
             note["Status"] = "AUTHORISED"
+            sales.restock(note, 1)
+            sales.touched(sale)
         case "amend":
             sale, note = _note_of(sales, of["credit_note"])
             note["Lines"][0]["Total"] = note["Lines"][0]["Price"] = Decimal(str(of["price"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_UP
 from typing import Any
 
 import pytest
@@ -90,6 +91,14 @@ class TestAmounts:
         assert "13.00 GBP for what is to credit 12.00" in answer.reason
         assert rig.notes("#1001") == []
         assert rig.leftovers() == []
+
+    def test_where_cin7_rounds_up_a_price_is_found_that_needs_no_rounding(self) -> None:
+        rig = Cin7Rig()
+        order = order_with(rig, {"sku": "COAT", "price": "12.3333", "quantity": 3})
+        rig.sandbox.sales.rounding = ROUND_UP
+        assert isinstance(Worker(rig).drive(work_of(rig, "post_credit_note", order=order, money=[credited(order.lines[0], 1)])), Accepted)
+        (line,) = rig.sale("#1001")["CreditNotes"][0]["Lines"]
+        assert (str(line["Price"]), str(line["Total"])) == ("12.33", "12.33")
 
     def test_a_second_note_may_credit_shipping_alone(self) -> None:
         rig = Cin7Rig()

@@ -81,9 +81,18 @@ class TestAnswersThatAreNone:
         work = work_of(rig, "move", goods=[moved("SHIRT-M", 1, "A", "B")])
         assert isinstance(erp_of(answers).carry_out(work), Unknown)
 
-    def test_an_unknown_mapping_is_named(self) -> None:
-        with pytest.raises(ValueError, match=r"charges\.postage is not known"):
-            erp_of(always(200, {}), charges={"postage": "x"})
+    @pytest.mark.parametrize(
+        ("table", "name", "value", "said"),
+        [
+            ("charges", "postage", "x", r"charges\.postage is not known"),
+            ("charge", "x", "x", r"mappings\.charge is not known"),
+            ("kits", "decompose", "some", "must be one of: all, auto_assembly, never"),
+            ("changes", "first_look_days", "a week", "whole number"),
+        ],
+    )
+    def test_a_mapping_that_is_not_known_is_named(self, table: str, name: str, value: str, said: str) -> None:
+        with pytest.raises(ValueError, match=said):
+            erp_of(always(200, {}), **{table: {name: value}})
 
 
 class TestShapes:
@@ -245,13 +254,21 @@ class TestChanges:
         made = {rig.note_by_hand("#1001", "SHIRT-M", 1) for _ in range(2)}
         assert {one.number for one in last(rig, None)[0]} == made
 
-    def test_a_note_that_is_undone_is_a_draft_again(self) -> None:
+    def test_a_draft_is_told_as_one(self) -> None:
+        rig = Cin7Rig()
+        rig.seed_order("#1001", [SHIRT])
+        note = {"order": "#1001", "lines": [{"sku": "SHIRT-M", "quantity": 1}], "status": "DRAFT"}
+        rig.front.seed({"by_hand": [{"credit_note": note}]})
+        assert [(one.number, one.status) for one in last(rig, None)[0]] == [("CR-00001", "draft")]
+
+    @pytest.mark.parametrize("twice", [False, True])
+    def test_a_note_that_is_undone_or_gone_counts_as_voided(self, twice: bool) -> None:
         rig = Cin7Rig()
         rig.seed_order("#1001", [SHIRT])
         number = rig.note_by_hand("#1001", "SHIRT-M", 1)
         cursor = last(rig, None)[1]
-        rig.front.seed({"by_hand": [{"undo": number}]})
-        assert [(one.number, one.status) for one in last(rig, cursor)[0]] == [(number, "draft")]
+        rig.front.seed({"by_hand": [{"undo": number}] * (2 if twice else 1)})
+        assert [(one.number, one.status) for one in last(rig, cursor)[0]] == [(number, "voided")]
 
     def test_an_exchange_order_is_followed(self) -> None:
         rig = Cin7Rig()
