@@ -125,6 +125,9 @@ class Refunds:
             return self._accepted(work, answer if live_lines(answer) else header, number)
         if done is None:
             raise Lost("Linnworks did not say whether the refund was actioned")
+        found = self._ours(work)
+        if found is not None and is_actioned(found):
+            return self._accepted(work, found, self._number(work, found))  # an earlier try did it, and was not heard
         said = problems(answer, "RefundLines") or [first_text(answer, "CannotRefundReason") or "no reason given"]
         code = _REASONS.get(first_text(answer, "CannotRefundReason") or "", OVER_CREDIT if _exceeds(said) else REFUSED)
         self._delete(header)

@@ -95,6 +95,9 @@ class Rma:
         if done is None and not is_actioned(with_lines(answer)):
             raise Lost("Linnworks did not say whether the RMA was actioned")
         if done is False:
+            found = self._ours()
+            if found is not None and is_actioned(with_lines(found)):
+                return Accepted(str(number_of_rma))  # an earlier try did it, and was not heard
             said = problems(answer, "Items") or ["no reason given"]
             self._delete(header)
             raise No(REFUSED, f"Linnworks did not action the RMA: {'; '.join(said)}"[:500], _WHAT_TO_DO[REFUSED])

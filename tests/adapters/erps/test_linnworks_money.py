@@ -250,3 +250,32 @@ def test_a_refund_without_units_counts_by_its_money() -> None:
     rig.by_hand(refund={"order": "#1001", "sku": "SHIRT-M", "units": 0, "amount": "80.00"})
     assert [one.credited for one in matched(rig).lines] == [2]
     assert matched(rig).creditable == 10800 - 8000
+
+
+def test_what_was_actioned_unheard_is_not_deleted_when_linnworks_says_so_late() -> None:
+    """Headers that lag behind say that a refund is still open; actioning it again is refused, since it is done."""
+    late = True
+
+    def lagging(method: str, answer: Any) -> Any:
+        for header in answer.get("RefundHeaders", []) if late and isinstance(answer, dict) else []:
+            header["Actioned"], header["Status"] = False, {"StatusHeader": "OPEN"}
+        return answer
+
+    rig = LinnworksRig(reshaping(lagging))
+    rig.seed_order("#1001", [SHIRT])
+    work = note(rig)
+    first = rig.erp.carry_out(work)
+
+    calls = rig.sandbox.calls["ReturnsRefunds/ActionRefund"]
+    original = rig.sandbox.handle
+
+    def handle(request: SandboxRequest) -> SandboxResponse:
+        nonlocal late
+        answered = original(request)
+        late = late and not request.path.endswith("ActionRefund")
+        return answered
+
+    rig.sandbox.handle = handle  # type: ignore[method-assign]
+    assert rig.erp.carry_out(work) == first
+    assert rig.sandbox.calls["ReturnsRefunds/ActionRefund"] == calls + 1
+    assert len(rig.notes("#1001")) == 1
