@@ -36,6 +36,10 @@ class No(Exception):
         self.code, self.reason, self.what_to_do = code, reason, what_to_do
 
 
+class NoSuchMethod(No):
+    """This server does not have the method at all."""
+
+
 class _Busy(VendorTrouble):
     """Too many requests, or the account is closed for a while: asking again at once makes it worse."""
 
@@ -92,7 +96,8 @@ class LinnworksClient:
             raise Lost(f"Linnworks answered {method} with {status}")
         _refused(response, method)
         if not response.is_success:
-            raise No(REFUSED, f"Linnworks refused {method}: {_said(response)}", "mend what it names in Linnworks, then retry")
+            refusal = NoSuchMethod if status == 404 else No
+            raise refusal(REFUSED, f"Linnworks refused {method}: {_said(response)}", "mend what it names in Linnworks, then retry")
         self.wrote = True
         if status == 204 or not response.content.strip():
             return None

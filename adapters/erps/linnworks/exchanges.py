@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from adapters.erps.linnworks.client import LinnworksClient, Lost, No
+from adapters.erps.linnworks.client import LinnworksClient, Lost, No, NoSuchMethod
 from adapters.erps.linnworks.mapping import Mapping
 from adapters.erps.linnworks.orders import Orders, invoice_of, ships_from_of, shown_number
 from adapters.erps.linnworks.places import Places, Skus
@@ -156,7 +156,9 @@ class Authorising:
         if count(nested(order, "GeneralInfo").get("Status")) != _PAID:
             self._client.write("Orders/ChangeStatus", {"orderIds": [order_id], "status": _PAID})
         if _is_parked(nested(self._again(order_id, order), "GeneralInfo")):
-            self._client.write("Orders/ChangeOrderTag", {"orderIds": [order_id], "tag": None})
+            # Where orders have no tags, being paid is what releases them.
+            with suppress(NoSuchMethod):
+                self._client.write("Orders/ChangeOrderTag", {"orderIds": [order_id], "tag": None})
         return Accepted(shown_number(order))
 
     def _again(self, order_id: str, order: Document) -> Document:

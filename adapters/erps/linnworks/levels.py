@@ -27,6 +27,9 @@ def levels_of(client: LinnworksClient, stock_item_ids: Iterable[str]) -> Iterato
     asked = sorted(set(stock_item_ids))
     for start in range(0, len(asked), _AT_ONCE):
         told = client.ask("Stock/GetStockLevel_Batch", {"request": {"StockItemIds": asked[start : start + _AT_ONCE]}})
+        if told is None:
+            one_by_one = {item: client.get("Stock/GetStockLevel", stockItemId=item) for item in asked[start : start + _AT_ONCE]}
+            told = [{"pkStockItemId": item, "StockItemLevels": levels} for item, levels in one_by_one.items()]
         for item in objects(listed(told, "Items", "Data")):
             of_item = first_text(item, "pkStockItemId", "StockItemId")
             for level in objects(item.get("StockItemLevels")):

@@ -77,7 +77,9 @@ class Skus:
 
     def _look(self, skus: list[str]) -> None:
         told = self._client.ask("Inventory/GetStockItemIdsBySKU", {"request": {"SKUS": skus}})
+        if told is None:
+            told = [self._client.get("Inventory/GetInventoryItem", sKU=sku) for sku in skus]
         for one in objects(listed(told, "Items")):
-            sku, stock_item = first_text(one, "SKU"), first_text(one, "StockItemId")
+            sku, stock_item = first_text(one, "SKU", "ItemNumber"), first_text(one, "StockItemId")
             if sku in skus and stock_item is not None:
                 self._found[sku] = stock_item

@@ -248,3 +248,34 @@ def test_a_session_that_somebody_else_ends_at_once_is_trouble_and_not_a_wrong_cr
     rig = LinnworksRig(Jealous)
     with pytest.raises(VendorTrouble, match="just given"):
         rig.erp.check()
+
+
+def test_a_server_with_the_older_methods_only_will_do() -> None:
+    """What newer methods answer at once can be asked one by one; what is not there is not missed."""
+    newer = ("GetStockItemIdsBySKU", "GetStockLevel_Batch", "GetOrdersById", "GetReturnsExchanges", "AddOrderNote", "SearchProcessedOrders")
+    rig = LinnworksRig()
+    books = rig.sandbox.books
+    rig.seed_order("#1001", [SHIRT])
+    rig.seed_stock("SHIRT-M", rig.quarantine, 4)
+    rig.seed_stock("SHIRT-L", rig.main, 4)
+    methods = {key: serve for key, serve in rig.sandbox._methods.items() if not key[1].endswith((*newer, "ChangeOrderTag"))}
+    batch = rig.sandbox._methods["POST", "Stock/GetStockLevel_Batch"]
+
+    def levels(told: Any) -> Any:
+        return batch({"request": {"StockItemIds": [told["stockItemId"]]}})[0]["StockItemLevels"]
+
+    def item(told: Any) -> Any:
+        found = books.item_by_sku(told["sKU"])
+        return {"ItemNumber": found.sku, "StockItemId": found.stock_item_id}
+
+    rig.sandbox._methods = {**methods, ("GET", "Stock/GetStockLevel"): levels, ("GET", "Inventory/GetInventoryItem"): item}
+    order = matched(rig)
+    moves = work_of(rig, "restock", order=order, goods=[moved("SHIRT-M", 2, rig.quarantine, rig.main)])
+    assert isinstance(Worker(rig).drive(moves), Accepted)
+    assert {(one.location, one.on_hand) for one in rig.erp.levels(["SHIRT-M"]) if one.on_hand} == {(rig.quarantine, 2), (rig.main, 2)}
+    wanted = [ExchangeItem(sku="SHIRT-L", quantity=1)]
+    draft = Worker(rig).drive(work_of(rig, "order_exchange", order=order, exchange=wanted, status="draft"))
+    assert isinstance(draft, Accepted)
+    work = work_of(rig, "authorise_exchange", order=order, document=draft.reference, status="authorised")
+    assert Worker(rig).drive(work) == draft
+    assert list(rig.erp.changes(None, rig.clock()))
