@@ -2,6 +2,7 @@
 
 Refusal                  a sentence: what is wrong, what was expected
 ├── Rejected             a row that cannot be understood: names the field
+├── Unfitting            a decision that does not fit how things stand
 └── Conflicting          the same fact was told before, with other content: shows both
 """
 
@@ -19,6 +20,10 @@ class Rejected(Refusal):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class Unfitting(Refusal):
+    """What a person decides does not fit how things stand; the message says what is, and what can be done."""
 
 
 class Conflicting(Refusal):

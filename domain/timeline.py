@@ -63,13 +63,14 @@ class Segment(NamedTuple):
     valid_to: datetime | None = None
     closed: bool = False
     by_clock: bool = False
+    assigned_to: str | None = None
 
     def ending(self, at: datetime, *, closed: bool) -> Segment:
         """The same, ended. Not by _replace, which takes three times as long."""
-        return Segment(*self[:13], at, closed, self.by_clock)
+        return Segment(*self[:13], at, closed, self.by_clock, self.assigned_to)
 
     def unended(self) -> Segment:
-        return Segment(*self[:13], None, False, self.by_clock)
+        return Segment(*self[:13], None, False, self.by_clock, self.assigned_to)
 
     @property
     def identity(self) -> tuple[str, str | None, str | None, datetime]:
@@ -184,26 +185,29 @@ class Fold:
         if state.work.waived:
             wanted = {subject: gap for subject, gap in wanted.items() if not is_waived(state, gap)}
         order, erp = state.order, state.erp
+        assigned = state.work.assigned.fact.to if state.work.assigned is not None else None
         for subject in [subject for subject in self._open if subject not in wanted]:
             _, segment = self._open.pop(subject)
             self.ended.append(segment.ending(at, closed=True))
         for subject, gap in wanted.items():
             before = self._open.get(subject)
             if before is None:
-                self._open[subject] = (gap, self._segment(gap, order, erp, at, at, by_clock))
+                self._open[subject] = (gap, self._segment(gap, order, erp, at, at, by_clock, assigned))
                 continue
             was, segment = before
-            if (was is gap or was == gap) and segment.order == order and segment.erp == erp:
+            if (was is gap or was == gap) and segment.order == order and segment.erp == erp and segment.assigned_to == assigned:
                 continue
             self.ended.append(segment.ending(at, closed=False))
-            self._open[subject] = (gap, self._segment(gap, order, erp, segment.opened_at, at, by_clock))
+            self._open[subject] = (gap, self._segment(gap, order, erp, segment.opened_at, at, by_clock, assigned))
 
-    def _segment(self, gap: Gap, order: str | None, erp: str | None, opened_at: datetime, at: datetime, by_clock: bool) -> Segment:
+    def _segment(
+        self, gap: Gap, order: str | None, erp: str | None, opened_at: datetime, at: datetime, by_clock: bool, assigned: str | None
+    ) -> Segment:
         known = self.state.announced.get(gap.line) if gap.line is not None else None
         sku = known.sku if known else None
         said = "" if gap.kind == TOLERATED else explain(gap, self.state, self.policy)
         figures = (gap.amount_minor, gap.units, gap.breakdown, gap.evidence)
-        return Segment(gap.kind, gap.line, gap.currency, sku, order, erp, *figures, said, opened_at, at, None, False, by_clock)
+        return Segment(gap.kind, gap.line, gap.currency, sku, order, erp, *figures, said, opened_at, at, None, False, by_clock, assigned)
 
 
 def fold(key: ReturnKey, events: Sequence[Recorded], policy: Policy, until: datetime | None = None) -> Fold:

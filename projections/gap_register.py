@@ -161,7 +161,7 @@ def gaps_of_return(conn: Connection[Any], return_no: int, moment: Moment, status
 
 
 _COLUMNS = """gap_no, return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner,
-    breakdown, evidence, explanation, opened_at, due_at, closed,
+    assigned_to, breakdown, evidence, explanation, opened_at, due_at, closed,
     CASE WHEN valid_to < 'infinity' THEN valid_to END AS ended_at,
     CASE WHEN end_known_from < 'infinity' THEN end_known_from END AS end_known_at"""
 
@@ -182,7 +182,7 @@ def _row(found: dict[str, Any], moment: Moment) -> dict[str, Any]:
         "amount": None if found["amount_minor"] is None or currency is None else to_text(found["amount_minor"], currency),
         "units": found["units"],
         "owner": found["owner"],
-        "assigned_to": None,
+        "assigned_to": found["assigned_to"],
         "opened_at": write_instant(found["opened_at"]),
         "due_at": write_instant(found["due_at"]),
         "overdue": found["due_at"] < (closed_at or moment.clock),

@@ -52,6 +52,7 @@ CREATE TABLE gaps (
     amount_minor   bigint,
     units          integer,
     owner          text NOT NULL,
+    assigned_to    text,
     breakdown      bigint[],
     evidence       integer[] NOT NULL,
     explanation    text NOT NULL,

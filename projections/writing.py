@@ -148,7 +148,7 @@ class Batch:
 
 def _gap_row(new: _New) -> tuple[Any, ...]:
     s = new.segment
-    figures = (s.amount_minor, s.units, new.owner, s.breakdown, s.evidence, s.explanation)
+    figures = (s.amount_minor, s.units, new.owner, s.assigned_to, s.breakdown, s.evidence, s.explanation)
     valid = (s.opened_at, new.due_at, s.valid_from, s.valid_to or INFINITY, s.closed, s.by_clock)
     known = (new.known_from, new.end_known_from or INFINITY, new.known_to or INFINITY)
     return (new.return_no, *new.key, s.kind, s.line, s.sku, s.order, s.erp, s.currency, *figures, *valid, *known)
@@ -200,8 +200,9 @@ def _upsert(conn: Connection[Any], statement: str, rows: Sequence[tuple[Any, ...
 
 
 _GAPS_COPY = """
-    COPY gaps (return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner, breakdown,
-               evidence, explanation, opened_at, due_at, valid_from, valid_to, closed, by_clock, known_from, end_known_from, known_to)
+    COPY gaps (return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner, assigned_to,
+               breakdown, evidence, explanation, opened_at, due_at, valid_from, valid_to, closed, by_clock, known_from, end_known_from,
+               known_to)
     FROM STDIN"""
 _MONEY_COPY = """
     COPY money_moves (return_no, merchant, occurred_at, recorded_at, fact, side, document, detail, currency,

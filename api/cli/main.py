@@ -17,7 +17,7 @@ from adapters.inbox.sealing import SealError
 from adapters.platforms.port import UnusableConnection
 from adapters.postgres.embedded import EmbeddedError
 from adapters.side import RebuildError
-from api.cli import administering, asking, importing, inboxing, outboxing, proving, running
+from api.cli import administering, asking, deciding, importing, inboxing, outboxing, proving, running
 from api.cli.common import FAILED, talk
 from api.settings import SettingsError
 from domain.refusals import Refusal
@@ -38,6 +38,8 @@ app.command("gaps")(asking.gaps)
 app.command("summary")(asking.summary)
 app.command("replay")(asking.replay_return)
 app.command("tie-out")(asking.tie_out)
+app.command("stalled")(deciding.stalled)
+app.command("resolve")(deciding.resolve_return)
 app.command("journal")(proving.journal)
 app.command("rebuild")(proving.rebuild_read_models)
 app.command("verify")(proving.verify_house)

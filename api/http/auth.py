@@ -19,19 +19,22 @@ from api.http.reading import connection
 class Permission(StrEnum):
     """OPEN is for whoever reaches the port: probes, figures without business content, a style sheet.
 
-    RAW shows what platforms sent as it came, with names and addresses; OPERATE has the house do something again.
+    RAW shows what platforms sent as it came, with names and addresses; OPERATE has the house do something again; DECIDE is for what
+    people decide about returns, each role within its own.
     """
 
     OPEN = "open"
     READ = "read"
     RAW = "raw"
     OPERATE = "operate"
+    DECIDE = "decide"
 
 
 _MORE: Final[Mapping[str, frozenset[Permission]]] = {
+    "finance": frozenset({Permission.DECIDE}),
     "auditor": frozenset({Permission.RAW}),
-    "ops": frozenset({Permission.RAW, Permission.OPERATE}),
-    "admin": frozenset({Permission.RAW, Permission.OPERATE}),
+    "ops": frozenset({Permission.RAW, Permission.OPERATE, Permission.DECIDE}),
+    "admin": frozenset({Permission.RAW, Permission.OPERATE, Permission.DECIDE}),
 }
 PERMISSIONS: Final[Mapping[str, frozenset[Permission]]] = {
     role: frozenset({Permission.READ}) | _MORE.get(role, frozenset()) for role in keys.ROLES
@@ -49,6 +52,7 @@ class Guard:
         if self.permission is Permission.OPEN or not request.app.state.keys_needed:
             return
         holder = await run_in_threadpool(_holder, request.app.state.house, request.headers.get("authorization"))
+        request.state.holder = holder
         if self.permission not in PERMISSIONS[holder.role]:
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden", f"A key of the role {holder.role} may not do this.")
 

@@ -14,7 +14,7 @@ from api.http.auth import PERMISSIONS, Guard, Permission
 from tests.api.serving import Row, asking, assert_problem
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-OPEN = {"/livez", "/readyz", "/metrics", "/console/console.css", "/console/mark.svg"}
+OPEN = {"/acks/{erp}/{secret}", "/livez", "/readyz", "/metrics", "/console/console.css", "/console/mark.svg"}
 ASKED = [
     "/api/gaps",
     "/api/summary",
