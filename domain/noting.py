@@ -44,10 +44,10 @@ def note_due(
             told = credit(line.line, matching.slots.get(line.line, ()), wanted, before, skip=done)
             money += _as_announced(line, told, done) if policy.amounts_from == "platform" or not order.lines else told
     extras = _extras(state, policy, standing, order, at_first, before)
+    total = sum(one.items + one.tax for one in money) + extras.shipping + extras.shipping_tax + extras.fees
+    if total < 0:
+        extras = Extras(extras.shipping, extras.shipping_tax, extras.fees - total)
     amount = amount_of(money, extras)
-    if amount.total < 0:
-        extras = Extras(extras.shipping, extras.shipping_tax, extras.fees - amount.total)
-        amount = amount_of(money, extras)
     if amount.total <= 0:
         return None
     content = [(one.line, one.order_line, one.component, one.quantity) for one in money]
