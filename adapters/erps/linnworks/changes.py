@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from adapters.erps.linnworks.client import LinnworksClient
-from adapters.erps.linnworks.documents import credit_notes, returned_goods
+from adapters.erps.linnworks.documents import OfOrder, credit_notes, returned_goods
 from adapters.erps.linnworks.orders import Orders
 from adapters.erps.linnworks.places import Places
 from adapters.erps.linnworks.searching import SLACK, History, search
@@ -82,16 +82,16 @@ class Look:
             # It is older than what is watched: gone from the search, not from Linnworks.
             del seen[order_id]
             return []
-        reference = next((said for row in rows if (said := first_text(row, "ReferenceNum")) is not None), None) or self._reference(order_id)
+        of = self._of_order(order_id, rows, now)
         if history == "RETURNS":
-            found = returned_goods(self._client, self._places, order_id, reference)
+            found = returned_goods(self._client, self._places, of)
             gone = []
         else:
-            found = credit_notes(self._client, order_id, reference, rows)
+            found = credit_notes(self._client, of, rows)
             there = {document.number for document in found}
             gone = [one for one in (before.documents if before is not None else []) if one[0] not in there]
         for number, instruction in gone:
-            found.append(ErpDocument("credit_note", str(number), "voided", now, order_id, reference, instruction))
+            found.append(ErpDocument("credit_note", str(number), "voided", now, order_id, of.reference, instruction))
         active = [document for document in found if document.status == "active"]
         if rows or active:
             # A search that has nothing of what is still there lags behind: it will show it again.
@@ -103,9 +103,15 @@ class Look:
             seen.pop(order_id, None)
         return found
 
-    def _reference(self, order_id: str) -> str | None:
-        order = self._orders.by_id(order_id)
-        return first_text(nested(order, "GeneralInfo"), "ReferenceNum") if order is not None else None
+    def _of_order(self, order_id: str, rows: list[Document], now: datetime) -> OfOrder:
+        reference, currency = (
+            next((said for row in rows if (said := first_text(row, name))), None) for name in ("ReferenceNum", "cCurrency")
+        )
+        if reference is None or currency is None:
+            order = self._orders.by_id(order_id) or {}
+            reference = reference or first_text(nested(order, "GeneralInfo"), "ReferenceNum")
+            currency = currency or first_text(nested(order, "TotalsInfo"), "Currency")
+        return OfOrder(order_id, reference, currency, now)
 
 
 def _cursor(since: datetime | None, seen: Mapping[str, Mapping[str, _Seen]]) -> dict[str, Any]:

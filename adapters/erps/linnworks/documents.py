@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from adapters.erps.linnworks.client import LinnworksClient
 from adapters.erps.linnworks.places import Places
@@ -28,26 +29,33 @@ from domain.content import Amount
 from domain.money import CURRENCIES
 
 
-def credit_notes(client: LinnworksClient, order_id: str, reference: str | None, rows: list[Document]) -> list[ErpDocument]:
-    """Actioned refunds of an order. `rows` are those of the history search: they know the refunds' references, and the currency."""
+class OfOrder(NamedTuple):
+    """What a document shows of its order. `at` is for documents without a date of their own."""
+
+    order_id: str
+    reference: str | None
+    currency: str | None
+    at: datetime
+
+
+def credit_notes(client: LinnworksClient, of: OfOrder, rows: list[Document]) -> list[ErpDocument]:
+    """Actioned refunds of an order. `rows` are those of the history search: they know the refunds' references."""
     references = {(first_text(row, "pkRefundRowId") or "").lower(): reference_in(row) for row in rows}
-    currency_of_rows = next((said for row in rows if (said := first_text(row, "cCurrency")) is not None), None)
     found = []
-    for header in headers_of(client, order_id):
+    for header in headers_of(client, of.order_id):
         if is_gone(header) or not is_actioned(header):
             continue
-        currency = (first_text(header, "Currency") or currency_of_rows or "").upper()
-        at = instant(happened_at(header))
-        if currency not in CURRENCIES or at is None:
+        currency = (first_text(header, "Currency") or of.currency or "").upper()
+        if currency not in CURRENCIES:
             continue
         found.append(
             ErpDocument(
                 "credit_note",
                 _number(header, references),
                 "active",
-                at,
-                order_id,
-                reference,
+                instant(happened_at(header)) or of.at,
+                of.order_id,
+                of.reference,
                 instruction_of(header),
                 currency,
                 amount_of(header, currency),
@@ -62,17 +70,14 @@ def amount_of(header: Document, currency: str) -> Amount:
     return Amount(total=max(0, amount_minor(header, currency)))
 
 
-def returned_goods(client: LinnworksClient, places: Places, order_id: str, reference: str | None) -> list[ErpDocument]:
+def returned_goods(client: LinnworksClient, places: Places, of: OfOrder) -> list[ErpDocument]:
     """Actioned RMAs of an order."""
     found = []
-    for header in rma_headers(client, order_id):
-        at = _acted(header)
+    for header in rma_headers(client, of.order_id):
         lines = tuple(_goods(line, places) for line in rma_lines(header) if count(line.get("ReturnQuantity")))
-        if is_actioned(with_lines(header)) and at is not None and lines:
-            number = str(header.get("RMAHeaderId"))
-            found.append(
-                ErpDocument("goods", number, "active", at, order_id, reference, instruction_of_rma(header), lines=lines),
-            )
+        if is_actioned(with_lines(header)) and lines:
+            number, at = str(header.get("RMAHeaderId")), _acted(header) or of.at
+            found.append(ErpDocument("goods", number, "active", at, of.order_id, of.reference, instruction_of_rma(header), lines=lines))
     return found
 
 

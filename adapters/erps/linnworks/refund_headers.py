@@ -14,8 +14,17 @@ OURS = "rl-"
 
 
 def headers_of(client: LinnworksClient, order_id: str) -> list[Document]:
+    """Each with its lines: they carry our id."""
     told = client.ask("ReturnsRefunds/GetRefundHeadersByOrderId", {"request": {"OrderId": order_id}})
-    return objects(listed(told, "RefundHeaders"))
+    return [_with_lines(client, order_id, header) for header in objects(listed(told, "RefundHeaders"))]
+
+
+def _with_lines(client: LinnworksClient, order_id: str, header: Document) -> Document:
+    if objects(header.get("RefundLines")) or not count(header.get("RefundHeaderId")):
+        return header
+    content = {"request": {"RefundHeaderId": count(header.get("RefundHeaderId")), "OrderId": order_id}}
+    told = client.ask("ReturnsRefunds/GetRefundLinesByHeaderId", content)
+    return {**header, "RefundLines": listed(told, "RefundLines")}
 
 
 def live_lines(header: Document) -> list[Document]:

@@ -10,7 +10,7 @@ from adapters.erps.linnworks.client import LinnworksClient
 from adapters.erps.linnworks.paging import all_rows
 from adapters.erps.linnworks.refund_headers import OURS
 from adapters.erps.port import ErpDocument
-from adapters.vendor.answers import NotUnderstood
+from adapters.vendor.answers import NotUnderstood, VendorRefused
 from adapters.vendor.shapes import first_instant, first_text, flag, nested
 
 _PAGE_ROWS: Final = 200
@@ -41,7 +41,7 @@ def exchanges_sent(client: LinnworksClient, sub_source: str, since: datetime, un
                     continue
                 voided = flag(row.get("HoldOrCancel"))
                 yield ErpDocument("exchange_order", number, "voided" if voided else "dispatched", at, instruction=reference)
-    except NotUnderstood:
+    except (NotUnderstood, VendorRefused):
         # An account whose rights stop short of processed orders still tells of its refunds.
         return
 

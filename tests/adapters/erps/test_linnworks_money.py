@@ -279,3 +279,33 @@ def test_what_was_actioned_unheard_is_not_deleted_when_linnworks_says_so_late() 
     assert rig.erp.carry_out(work) == first
     assert rig.sandbox.calls["ReturnsRefunds/ActionRefund"] == calls + 1
     assert len(rig.notes("#1001")) == 1
+
+
+def test_headers_without_lines_are_asked_for_them() -> None:
+    def bare(method: str, answer: Any) -> Any:
+        for header in answer.get("RefundHeaders", []) if isinstance(answer, dict) else []:
+            header["RefundLines"] = None
+        return answer
+
+    rig = LinnworksRig(reshaping(bare))
+    rig.seed_order("#1001", [SHIRT])
+    work = note(rig)
+    answer = Worker(rig).drive(work)
+    assert rig.erp.find(work) == answer
+    assert rig.erp.carry_out(work) == answer
+    assert len(rig.notes("#1001")) == 1
+
+
+def test_a_feed_that_names_neither_order_nor_currency_is_completed() -> None:
+    def bare(method: str, answer: Any) -> Any:
+        for row in answer.get("Data", []) if method.endswith("SearchReturnsRefundsPaged") else []:
+            del row["ReferenceNum"], row["cCurrency"]
+        for header in answer.get("RefundHeaders", []) if isinstance(answer, dict) else []:
+            del header["Currency"], header["LastActionDate"], header["CreatedDate"]
+        return answer
+
+    rig = LinnworksRig(reshaping(bare))
+    rig.seed_order("#1001", [SHIRT])
+    number = rig.note_by_hand("#1001", "SHIRT-M", 1)
+    (told,) = [one for page in rig.erp.changes(None, rig.clock()) for one in page.documents]
+    assert (told.number, told.order_reference, told.currency, told.at) == (number, "#1001", "GBP", rig.clock())

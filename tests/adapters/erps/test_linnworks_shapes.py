@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
-from adapters.erps.port import OVER_CREDIT
+from adapters.erps import linnworks
+from adapters.erps.port import OVER_CREDIT, WOULD_PAY_AGAIN
 from domain.erp_facts import Kind
 from tests.adapters.erps.contract import KINDS, SHIRT, Job, code, last, matched
 from tests.adapters.erps.linnworks_rig import LinnworksRig
 from tests.adapters.erps.openapi_shapes import Swagger
-from tests.adapters.erps.rig import Worker, credited, work_of
+from tests.adapters.erps.rig import Worker, credited, moved, work_of
+from tests.adapters.erps.test_linnworks_money import reshaping
 
 SPECS = Path(__file__).parents[4] / "shared" / "vendor" / "specs" / "linnworks"
 pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="the vendor's OpenAPI files are not here")
@@ -52,8 +56,38 @@ def test_refusals_have_the_vendor_s_shapes() -> None:
     assert faults(rig) == []
 
 
+def test_what_is_taken_back_has_the_vendor_s_shapes() -> None:
+    def paying(method: str, answer: Any) -> Any:
+        for line in answer.get("RefundLines", []) if isinstance(answer, dict) else []:
+            line["Internal"] = False
+        for line in answer.get("Items", []) if method.endswith("CreateRMABooking") else []:
+            line["RefundAmount"] = 46.0
+        return answer
+
+    rig = LinnworksRig(reshaping(paying))
+    rig.seed_order("#1001", [SHIRT])
+    order = matched(rig)
+    assert code(Worker(rig).drive(work_of(rig, "post_credit_note", order=order, money=[credited(order.lines[0], 1)]))) == WOULD_PAY_AGAIN
+    assert code(Worker(rig).drive(work_of(rig, "book_in", order=order, goods=[moved("SHIRT-M", 1, None, rig.main)]))) == WOULD_PAY_AGAIN
+    assert rig.leftovers() == []
+    assert {"ReturnsRefunds/DeleteRefund", "ReturnsRefunds/DeleteRMA"} <= set(rig.sandbox.calls)
+    assert faults(rig) == []
+
+
+def test_every_method_that_is_called_is_documented() -> None:
+    room = "".join(path.read_text() for path in sorted(Path(linnworks.__file__).parent.glob("*.py")))
+    called = set(re.findall(r'"((?:Auth|Orders|ProcessedOrders|ReturnsRefunds|Inventory|Stock)/\w+)"', room))
+    known = {path.removeprefix("/api/") for one in specs() for _, path in one.paths}
+    assert len(called) > 20
+    assert called <= known
+
+
+def specs() -> list[Swagger]:
+    return [Swagger(path) for path in sorted(SPECS.glob("*.json")) if '"swagger"' in path.read_text()[:200]]
+
+
 def faults(rig: LinnworksRig) -> list[str]:
-    files = [Swagger(path) for path in sorted(SPECS.glob("*.json")) if '"swagger"' in path.read_text()[:200]]
+    files = specs()
     found: list[str] = []
     assert rig.answers
     for answer in rig.answers:
