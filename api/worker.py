@@ -11,6 +11,7 @@ from adapters.demo.feed import Feed, count_live
 from adapters.event_store import LedgerError
 from adapters.inbox.lines import run_lines
 from adapters.outbox.running import run_outbox
+from adapters.sku_map import SkuMap
 from api.bootstrap import House, clock
 from api.connecting import open_lines
 from api.posting import open_outbox
@@ -27,9 +28,14 @@ def project(house: House, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with house.connection() as conn:
-                projector = house.projector(conn)
+                projector, before = house.projector(conn), -1
+                skus = SkuMap(house.ledger, house.policies.policy_of)
                 while not stop.is_set():
                     position = projector.catch_up()
+                    if position != before:
+                        # What waits for a SKU that somebody has matched on another return need not wait.
+                        skus.free_waiting(conn, clock())
+                    before = position
                     house.ledger.wait(position, WAIT_SECONDS)
                     pause = 1.0
         except (psycopg.Error, LedgerError) as failure:
