@@ -42,6 +42,8 @@ SETTLE: Final = timedelta(seconds=20)
 DEAD_AFTER: Final = timedelta(days=1)
 DEAD_TRIES: Final = 12
 UNREACHABLE: Final = "unreachable"
+# What is acknowledged later is looked at so many times sooner than what went wrong.
+SOONER: Final = 4
 
 
 class Worker:
@@ -222,7 +224,10 @@ class Worker:
         facts = [] if before is not None and before.status == "unknown" else [self._unknown(row, state, answer.reason)]
         now = self._shop.clock()
         tried = row.attempts + 1 if row.sent_at is not None else 1
-        change = self._later(row, answer.reason, next_try(now, tried), sent=True)._replace(attempts=tried)
+        again = next_try(now, tried)
+        if self._acknowledged_later:
+            again = now + (again - now) / SOONER
+        change = self._later(row, answer.reason, again, sent=True)._replace(attempts=tried)
         if self._acknowledged_later:
             self._settle(row, facts, change, well=True)
         else:
