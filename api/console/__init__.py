@@ -5,7 +5,7 @@ import threading
 from fastapi import FastAPI
 
 from api.bootstrap import House
-from api.console import books, bundles, gaps, home, live, returns, views
+from api.console import acting, books, bulk, bundles, gaps, home, lines, live, returns, views, work
 from api.console.badge import Badge
 from api.console.keeping import Kept
 from api.console.overview import Counted
@@ -17,7 +17,7 @@ def install(app: FastAPI) -> None:
     house: House = app.state.house
     app.state.badges, app.state.counted, app.state.error_page = Kept[Badge](), Kept[Counted](), error_page
     app.state.pulse, app.state.drain = live.Pulse(house), threading.Event()
-    for room in (home, gaps, returns, views, books, live, bundles):
+    for room in (home, gaps, returns, views, books, work, acting, bulk, lines, live, bundles):
         app.include_router(room.router)
     app.add_exception_handler(Elsewhere, go_elsewhere)
 

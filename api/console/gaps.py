@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api.console.help import AREAS, HELP
 from api.console.history import brief_of
+from api.console.offers import BULK
 from api.console.overview import Counted, counted
 from api.console.rendering import page, tidy
 from api.console.sides import sides_of
@@ -76,6 +77,7 @@ def show_gaps(request: Request, asked: Annotated[GapsShown, Query()], viewer: Vi
                 {*DEFAULT_OWNERS.values(), *asked.owner, *(owner for _, kinds in seen.areas for one in kinds for owner in one.owners)}
             ),
             areas=[(area, [kind for kind in GapKind if HELP[kind].area == area]) for area in AREAS],
+            bulk=BULK,
             views=views_of(now.conn, viewer),
             search_to_take=_ME.sub(lambda found: (found[1] or "") + ",".join(viewer.owners), asked.q or ""),
         )

@@ -90,4 +90,5 @@ _MARK: Final = """
     SELECT (SELECT position FROM projection_position),
            (SELECT coalesce(max(id), 0) FROM inbox),
            (SELECT count(*) FROM inbox WHERE state = 'pending'),
-           (SELECT count(*) FROM inbox WHERE state = 'failed')"""
+           (SELECT count(*) FROM inbox WHERE state = 'failed'),
+           (SELECT count(*) FROM bulk_runs WHERE finished_at IS NULL)"""

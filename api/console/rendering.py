@@ -14,6 +14,7 @@ from api.bootstrap import clock
 from api.console import bundles, writing
 from api.console.badge import badge_of
 from api.console.help import HELP, title, usual_owner
+from api.console.offers import BULK, offers_of_gap
 from api.console.viewer import viewer_of
 from api.console.writing import Address
 from api.http.auth import Permission
@@ -25,7 +26,15 @@ from projections.moments import Moment
 
 _ROOM: Final = Path(__file__).parent
 
-PLACES: Final = (("/", "Today"), ("/gaps", "Gaps"), ("/returns", "Returns"), ("/tie-out", "Books"), ("/kinds", "Guide"))
+PLACES: Final = (
+    ("/", "Today"),
+    ("/gaps", "Gaps"),
+    ("/work", "Work"),
+    ("/returns", "Returns"),
+    ("/connections", "Lines"),
+    ("/tie-out", "Books"),
+    ("/kinds", "Guide"),
+)
 
 _templates = Environment(
     loader=FileSystemLoader(_ROOM / "templates"),
@@ -43,6 +52,8 @@ _templates.globals.update(
     row_id=writing.row_id,
     gap_key=writing.gap_key,
     peek_of=writing.peek_of,
+    assign=BULK[0],
+    offers_of=lambda row, likely=(): offers_of_gap(row["kind"], row["line"], row["sku"], row["currency"], row["amount"], likely),
     form_token=lambda: "",
     usual_owner=usual_owner,
     help_of=lambda kind: HELP[GapKind(kind)],
@@ -102,6 +113,8 @@ def _response(
     known = {
         "viewer": viewer,
         "may_decide": viewer.may(Permission.OPERATE),
+        "may_operate": viewer.may(Permission.OPERATE),
+        "viewer_may_see_raw": viewer.may(Permission.RAW),
         "badge": None,
         "moment": Moment(clock()),
         "position": None,

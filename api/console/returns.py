@@ -16,6 +16,7 @@ from api.bootstrap import moment
 from api.console import bundles
 from api.console.evidence import evidence_of
 from api.console.history import documents_of, events_of, lines_of
+from api.console.offers import offers_of_return
 from api.console.rendering import page, tidy, written
 from api.console.scrubbing import wind
 from api.console.sides import sides_of
@@ -96,6 +97,8 @@ def show_return(
             chapters=chapters_of(shown) if asked.view == "story" else [],
             lanes=_lanes(shown) if asked.view == "timeline" else [],
             sentence_of=sentence_of,
+            offers=offers_of_return(told.state.work),
+            work=told.state.work,
             raw=[(step.number, orjson.dumps(step_row(step), option=orjson.OPT_INDENT_2).decode()) for step in shown]
             if asked.view == "raw"
             else [],

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from api.http.auth import PERMISSIONS, Permission
+from api.http.auth import PERMISSIONS, Permission, needs
 from api.http.problems import Problem, bad_parameter
 
 # What the browser itself says of where a request comes from; old ones and programs say nothing.
@@ -42,6 +42,8 @@ def viewer_of(request: Request) -> Viewer:
     return Viewer(holder.name or holder.key_id, holder.role)
 
 
+# Which decision it is, the role's rights say once the form is read.
+DECIDES: Final = needs(Permission.OPERATE)
 Viewing = Annotated[Viewer, Depends(viewer_of)]
 
 

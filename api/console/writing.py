@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
@@ -66,6 +66,10 @@ def since(instant: str | datetime, now: datetime) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, exact, relative(at, now))
 
 
+# What says which gap a row is, and which amount was seen there.
+GAP_KEY: Final = ("merchant", "platform", "return", "kind", "line", "currency", "amount")
+
+
 class Address:
     """A page's path and query. What changes the question begins at its first page again."""
 
@@ -111,7 +115,7 @@ def of_return(merchant: str, platform: str, return_id: str) -> str:
 
 def gap_key(row: Mapping[str, Any]) -> str:
     """Which gap a row is, as a form sends it."""
-    return json.dumps([row["merchant"], row["platform"], row["return"], row["kind"], row["line"], row["currency"]], ensure_ascii=False)
+    return json.dumps([row.get(name) for name in GAP_KEY], ensure_ascii=False)
 
 
 def row_id(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-/* Lists: j and k walk, x marks, o opens, a and r act, / searches, ? tells; a pasted or scanned id jumps to its return. */
+/* Lists: j and k walk, x marks, o opens, a, d and r act, / searches, ? tells; a pasted or scanned id jumps to its return. */
 (() => {
   "use strict";
   const rows = () => [...document.querySelectorAll("[data-row]")];
@@ -73,7 +73,7 @@
       case "k": walk(-1); break;
       case "x": { const box = current()?.querySelector("[data-picked]"); if (box) { box.click(); } break; }
       case "o": open(current()); break;
-      case "a": case "r": done = act(event.key); break;
+      case "a": case "d": case "r": done = act(event.key); break;
       case "/": { const box = document.getElementById("search") || document.getElementById("find"); box?.focus(); box?.select(); break; }
       case "?": help(); break;
       case "[": case "]": { const link = document.querySelector(event.key === "[" ? "[data-before]" : "[data-after]"); if (link) link.click(); break; }
