@@ -1,10 +1,11 @@
-"""The policies in force: adopted from the configuration as versions, and read back by whoever runs without one."""
+"""The policies in force, as versions: adopted from the configuration or by a person, and read back by whoever runs without one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,24 +38,101 @@ class Policies:
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a party's policy, and how it came to be."""
+
+    party: Party
+    version: int
+    policy: Policy
+    adopted_at: datetime
+    source: str
+    by: str | None
+    reason: str | None
+
+
 def adopt_policies(conn: Connection[Any], configured: Mapping[Party, Policy], now: datetime) -> Policies:
-    """Record each configured policy that differs from its newest version as a new one; gives those in force."""
+    """Record each configured policy that is another one than was configured last as a new version; gives those in force.
+
+    What a person adopted by command stays in force until the configuration itself changes.
+    """
     with conn.transaction():
-        # One adopter at a time, so that two processes with the same configuration make one version.
-        conn.execute("LOCK TABLE policy_versions IN EXCLUSIVE MODE")
-        newest = _newest(conn)
-        for (merchant, platform), policy in configured.items():
-            known = newest.get((merchant, platform))
-            if known is None or known[1] != policy:
-                version = known[0] + 1 if known else 1
-                body = policy.model_dump_json()
-                conn.execute("INSERT INTO policy_versions VALUES (%s, %s, %s, %s, %s)", (merchant, platform, version, body, now))
-                newest[merchant, platform] = (version, policy)
-    return Policies({party: policy for party, (_, policy) in newest.items()}, {party: version for party, (version, _) in newest.items()})
+        newest = _lock(conn)
+        for party, policy in configured.items():
+            if _configured_last(conn, party) != policy:
+                newest[party] = _insert(conn, newest.get(party), party, policy, now)
+    return _in_force(newest)
 
 
-def _newest(conn: Connection[Any]) -> dict[Party, tuple[int, Policy]]:
-    rows = conn.execute(
-        "SELECT DISTINCT ON (merchant, platform) merchant, platform, version, policy FROM policy_versions ORDER BY 1, 2, 3 DESC"
+def adopt(conn: Connection[Any], party: Party, policy: Policy, now: datetime, *, by: str, reason: str | None) -> Version | None:
+    """A new version, decided by a person; None where it is in force already."""
+    with conn.transaction():
+        known = _lock(conn).get(party)
+        if known is not None and known.policy == policy:
+            return None
+        return _insert(conn, known, party, policy, now, source="command", by=by, reason=reason)
+
+
+def policies_in_force(conn: Connection[Any]) -> Policies:
+    return _in_force(_newest(conn))
+
+
+def versions_of(conn: Connection[Any], party: Party) -> list[Version]:
+    """Every version of a party's policy, the newest first."""
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM policy_versions WHERE merchant = %s AND platform = %s ORDER BY version DESC", party)  # noqa: S608
+    return [_read(row) for row in rows]
+
+
+def changes(before: Policy, after: Policy) -> dict[str, tuple[Any, Any]]:
+    """The fields that differ, as the configuration writes them."""
+    was, now = before.model_dump(mode="json"), after.model_dump(mode="json")
+    return {name: (was[name], now[name]) for name in now if was[name] != now[name]}
+
+
+def _lock(conn: Connection[Any]) -> dict[Party, Version]:
+    # One adopter at a time, so that two processes with the same configuration make one version.
+    conn.execute("LOCK TABLE policy_versions IN EXCLUSIVE MODE")
+    return _newest(conn)
+
+
+def _insert(
+    conn: Connection[Any],
+    known: Version | None,
+    party: Party,
+    policy: Policy,
+    now: datetime,
+    *,
+    source: str = "configuration",
+    by: str | None = None,
+    reason: str | None = None,
+) -> Version:
+    made = Version(party, known.version + 1 if known else 1, policy, now, source, by, reason)
+    conn.execute(
+        f"INSERT INTO policy_versions ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608
+        (*party, made.version, policy.model_dump_json(), now, source, by, reason),
     )
-    return {(row[0], row[1]): (row[2], Policy.model_validate(row[3])) for row in rows}
+    return made
+
+
+def _configured_last(conn: Connection[Any], party: Party) -> Policy | None:
+    row = conn.execute(_CONFIGURED, party).fetchone()
+    return Policy.model_validate(row[0]) if row is not None else None
+
+
+def _in_force(newest: Mapping[Party, Version]) -> Policies:
+    return Policies({party: one.policy for party, one in newest.items()}, {party: one.version for party, one in newest.items()})
+
+
+def _newest(conn: Connection[Any]) -> dict[Party, Version]:
+    return {one.party: one for one in map(_read, conn.execute(_NEWEST))}
+
+
+def _read(row: tuple[Any, ...]) -> Version:
+    return Version((row[0], row[1]), row[2], Policy.model_validate(row[3]), *row[4:])
+
+
+_COLUMNS = "merchant, platform, version, policy, adopted_at, source, adopted_by, reason"
+_NEWEST = f"SELECT DISTINCT ON (merchant, platform) {_COLUMNS} FROM policy_versions ORDER BY merchant, platform, version DESC"  # noqa: S608
+_CONFIGURED = """
+    SELECT policy FROM policy_versions WHERE merchant = %s AND platform = %s AND source = 'configuration'
+    ORDER BY version DESC LIMIT 1"""

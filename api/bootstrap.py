@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from adapters.event_store import Ledger
 from adapters.migrations import migrate
-from adapters.policies import Policies, adopt_policies
+from adapters.policies import Policies, adopt_policies, policies_in_force
 from adapters.postgres.embedded import open_database
 from adapters.projector import Projector
 from adapters.read_models import make_read_models
@@ -48,14 +48,23 @@ class House:
     def _configure(self, conn: Connection[Any]) -> None:
         conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema)))
 
-    def open(self) -> None:
-        """Make what is missing. Safe beside a running house."""
+    def open(self, *, adopt: bool = True) -> None:
+        """Make what is missing. Safe beside a running house. Without `adopt` the policies stay those in force, whatever is configured."""
         self.ledger.migrate()
         self.pool.open()
         with self.connection() as conn:
             migrate(conn, self.schema)
-            self.policies = adopt_policies(conn, self.settings.policies(), clock())
+            self.policies = adopt_policies(conn, self.settings.policies(), clock()) if adopt else policies_in_force(conn)
             make_read_models(conn, self.schema, self.shape())
+
+    def renew_policies(self, conn: Connection[Any]) -> bool:
+        """Take over what somebody has adopted since; the read models are made anew by it, beside whoever reads them. True where it was."""
+        found = policies_in_force(conn)
+        if found.digest() == self.policies.digest():
+            return False
+        self.policies = found
+        make_read_models(conn, self.schema, self.shape())
+        return True
 
     def close(self) -> None:
         self.pool.close()
@@ -89,7 +98,7 @@ def moment(as_of: datetime | None = None, known_at: datetime | None = None) -> M
 
 
 @contextmanager
-def open_house(settings: Settings, house: str | None = None, *, pool_size: int = 4) -> Iterator[House]:
+def open_house(settings: Settings, house: str | None = None, *, pool_size: int = 4, adopt: bool = True) -> Iterator[House]:
     """A house, open as long as the block runs; the embedded server is shared with whoever else has it open.
 
     Raises EmbeddedError or psycopg.OperationalError where there is no database to be had.
@@ -97,7 +106,7 @@ def open_house(settings: Settings, house: str | None = None, *, pool_size: int =
     with open_database(settings.data_dir, settings.database_url) as url:
         opened = House(settings, url, house, pool_size)
         try:
-            opened.open()
+            opened.open(adopt=adopt)
             yield opened
         finally:
             opened.close()

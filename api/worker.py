@@ -31,6 +31,8 @@ def project(house: House, stop: threading.Event) -> None:
                 projector, before = house.projector(conn), -1
                 skus = SkuMap(house.ledger, house.policies.policy_of)
                 while not stop.is_set():
+                    if house.renew_policies(conn):
+                        projector, before = house.projector(conn), -1
                     position = projector.catch_up()
                     if position != before:
                         # What waits for a SKU that somebody has matched on another return need not wait.
