@@ -152,7 +152,7 @@ _AGAIN = """
     UPDATE outbox SET state = 'pending', next_at = %(now)s, attempts = 0, failing_since = NULL
     WHERE id = %(id)s AND state IN ('pending', 'waiting', 'dead') RETURNING id"""
 _ACCOUNTS = """
-    SELECT a.*, o.pending, o.waiting, o.dead FROM outbox_accounts a
+    SELECT a.*, account, o.pending, o.waiting, o.dead FROM outbox_accounts a
     FULL JOIN (
         SELECT account, count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'waiting') AS waiting,
             count(*) FILTER (WHERE state = 'dead') AS dead
