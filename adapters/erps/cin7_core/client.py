@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -18,12 +19,18 @@ PAGE_ROWS: Final = 1000
 # A host that gives fewer rows than asked for gives at least so many, unless there are no more.
 _FEWEST_ROWS: Final = 100
 MOST_PAGES: Final = 2_000
+# A way of several calls would seldom come to its end on a bad day if each read had one try only.
+_MOST_READS: Final = 2
 # Reported to last half a minute where no header says so.
 LIMIT_SECONDS: Final = 30.0
 _SHOWN_CHARACTERS: Final = 300
 _LIMIT = re.compile(r"calls per \d+ seconds|api limit", re.IGNORECASE)
 # The request never left us.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+
+
+class _Passing(VendorTrouble):
+    """Trouble that may be gone at the next try."""
 
 
 class Done(NamedTuple):
@@ -61,17 +68,25 @@ class Client:
         Raises VendorTrouble, VendorRefused, and NotUnderstood with Cin7's words where it refuses the request itself.
         """
         asked = f"GET {path}"
+        for _ in range(_MOST_READS - 1):
+            with suppress(_Passing):
+                return self._read(path, params, asked)
+        return self._read(path, params, asked)
+
+    def _read(self, path: str, params: Mapping[str, str], asked: str) -> Any:
         try:
             response = self._send("GET", path, params, None)
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
-            raise VendorTrouble(f"Cin7 did not answer {asked}: {type(failure).__name__}") from failure
+            # A host that does not answer has taken its time already; whether it is there at all shows the next try.
+            kind = VendorTrouble if isinstance(failure, httpx.ConnectError | httpx.InvalidURL) else _Passing
+            raise kind(f"Cin7 did not answer {asked}: {type(failure).__name__}") from failure
         self._refused(response, asked)
         if response.status_code == 204:
             return None
         content = _content(response)
         said = complaint(content)
         if response.status_code >= 500 or response.is_redirect or (response.is_success and content is _TORN):
-            raise VendorTrouble(f"Cin7 answered {asked} with {response.status_code} and no JSON that could be read: check its base_url")
+            raise _Passing(f"Cin7 answered {asked} with {response.status_code} and no JSON that could be read: check its base_url")
         if not response.is_success or said is not None:
             raise NotUnderstood(f"Cin7 refused {asked} with {response.status_code}: {said or _shown(response.text)}")
         return content

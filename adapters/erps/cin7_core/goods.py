@@ -20,7 +20,6 @@ from adapters.vendor.answers import Accepted, Answer, Declined, Unknown
 from adapters.vendor.shapes import Document, first_text, listed, number, objects, plain, text
 from domain.erp_facts import GoodsLine
 
-_MOST_TRIES: Final = 3
 # A level is read and then written: within this process one adjustment of an account at a time.
 _LEVELS: dict[str, Lock] = {}
 _LOOK: Final = "look at the stock of this SKU in Cin7, mend it, then let it be sent again"
@@ -47,6 +46,8 @@ class Goods:
     def __init__(self, account: str, client: Client, catalog: Catalog, accounts: Mapping[str, str]) -> None:
         self._client, self._catalog, self._accounts = client, catalog, accounts
         self._lock = _LEVELS.setdefault(account, Lock())
+        # What this host's answers to adjustments have shown so far: the level before, as is documented, or the one after.
+        self._tells_before = self._tells_after = False
 
     def find(self, work: Work, home: str | None) -> Accepted | Unfinished | NotThere:
         steps = self._steps(work, work.issued.goods, home)
@@ -158,27 +159,43 @@ class Goods:
                 return self._outcome(step, self._client.write("POST", "inventoryWriteOff", self._write_off(work, step)))
 
     def _book_in(self, work: Work, step: Step) -> Document | Declined | Unknown:
-        answer: Document | Declined | Unknown = Unknown("nothing was to be booked in")
-        for _ in range(_MOST_TRIES):
+        for last in (False, False, True):
             levels = [self._catalog.on_hand(sku, place) for sku, place, _ in step.lines]
             answer = self._outcome(step, self._client.write("POST", "stockadjustment", self._adjustment(work, step, levels)))
-            if isinstance(answer, Declined | Unknown) or not self._overtaken(step, levels, answer):
+            if isinstance(answer, Declined | Unknown):
+                return answer
+            overtaken = self._overtaken(step, levels, answer)
+            if overtaken is None and (self._tells_after or last):
+                # Once more the same, read afresh: this host tells the level after the adjustment, not the one before it.
+                self._tells_after = True
+                return answer
+            if overtaken is False:
                 return answer
             # Somebody moved stock between reading and writing: the level that was written is not theirs plus ours.
             undone = self._void(step, answer)
             if undone is not None:
-                return undone
+                return answer if overtaken is None and isinstance(undone, Declined) else undone
         sku = step.lines[0][0]
         return Declined(REFUSED, f"stock of {sku} at {step.place.name} kept moving while it was booked in", _LOOK)
 
-    def _overtaken(self, step: Step, levels: Sequence[Decimal], answer: Document) -> bool:
+    def _overtaken(self, step: Step, levels: Sequence[Decimal], answer: Document) -> bool | None:
+        """Was it another level that was replaced? None where that depends on whether this host tells the level before or after."""
+        perhaps = False
         for (sku, place, units), level in zip(step.lines, levels, strict=True):
             for row in objects(answer.get("ExistingStockLines")):
                 before = number(row.get("QuantityOnHand"))
                 same = text(row.get("SKU")) == sku and text(row.get("Location")) in (place.name, place.location)
-                if same and before is not None and before not in (level, level + units) and text(row.get("BatchSN")) is None:
+                if not same or before is None or text(row.get("BatchSN")) is not None:
+                    continue
+                if before not in (level, level + units):
                     return True
-        return False
+                if before == level:
+                    self._tells_before = True
+                elif self._tells_before:
+                    return True
+                else:
+                    perhaps = True
+        return None if perhaps else False
 
     def _outcome(self, step: Step, written: Written) -> Document | Declined | Unknown:
         match written:

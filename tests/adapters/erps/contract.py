@@ -25,7 +25,7 @@ from adapters.sandbox.faults import Faults, Front
 from adapters.vendor.answers import Accepted, Declined, VendorRefused, VendorTrouble
 from domain.content import ExchangeItem
 from domain.erp_facts import Kind, OrderMatched, OrderNotFound
-from tests.adapters.erps.rig import Rig, ScriptedFront, Sold, Worker, credited, moved, work_of
+from tests.adapters.erps.rig import Rig, ScriptedFront, Sold, Worker, bad_day, credited, moved, work_of
 
 SHIRT = Sold("SHIRT-M", 3, 11498, 2300)
 SOCKS = Sold("SOCKS", 2, 1350, 270)
@@ -122,7 +122,7 @@ class ErpContract(ABC):
     @pytest.mark.parametrize("kind", KINDS)
     def test_on_a_bad_day_it_is_done_once(self, kind: Kind, seed: int) -> None:
         job = self.job(kind)
-        job.rig.front.set_faults(Faults.at(1.0, seed))
+        job.rig.front.set_faults(bad_day(seed))
         worker = Worker(job.rig)
         answer = worker.drive(job.work)
         job.rig.front.set_faults(Faults())
@@ -218,7 +218,7 @@ class ErpContract(ABC):
         cursor = last(rig, None)[1]
         made, told = set(), set()
         for number in range(6):
-            rig.front.set_faults(Faults.at(1.0, number))
+            rig.front.set_faults(bad_day(number))
             made.add(rig.note_by_hand(f"#20{number}", "SHIRT-M", 1))
             documents, cursor = last(rig, cursor)
             told |= {one.number for one in documents}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 from adapters.erps.port import Erp, NotThere, Unfinished, Work
-from adapters.sandbox.faults import Front
+from adapters.sandbox.faults import Faults, Front
 from adapters.vendor.answers import Accepted, Declined, Unknown, VendorTrouble
 from domain.content import Amount, ExchangeItem
 from domain.erp_facts import GoodsLine, InstructionIssued, Kind, MoneyLine, OrderLine, OrderMatched
@@ -120,6 +120,11 @@ class ScriptedFront(Front):
     def _draw(self) -> str | None:
         number, self.calls = self.calls, self.calls + 1
         return self.script.get(number)
+
+
+def bad_day(seed: int) -> Faults:
+    """The worst day, but for reads that tell what was long ago: nobody could be sure of anything then."""
+    return replace(Faults.at(1.0, seed), stale=0.0)
 
 
 @dataclass

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from adapters.erps.port import FoundTwice, Level, NotThere, Unfinished
-from adapters.sandbox.faults import Faults
 from adapters.vendor.answers import Accepted, Declined
 from domain.content import ExchangeItem
 from domain.erp_facts import InstructionIssued, OrderMatched
 from domain.instructions import instruction_id
 from tests.adapters.erps.cin7_rig import Cin7Rig
 from tests.adapters.erps.contract import SHIRT, matched
-from tests.adapters.erps.rig import KEY, ScriptedFront, Worker, moved, work_of
+from tests.adapters.erps.rig import KEY, ScriptedFront, Worker, bad_day, moved, work_of
 
 
 def ready(*args: Any, **options: Any) -> tuple[Cin7Rig, OrderMatched]:
@@ -127,6 +126,40 @@ class TestStock:
         assert rig.stock("SHIRT-M", rig.main) == 9
         assert [one["Status"] for one in warehouse.adjustments] == ["VOIDED", "COMPLETED"]
 
+    @pytest.mark.parametrize("proved", [False, True])
+    def test_a_level_that_was_old_when_it_was_read_is_noticed(self, proved: bool) -> None:
+        rig, order = ready()
+        rig.seed_stock("SHIRT-M", rig.main, 10)
+        if proved:
+            Worker(rig).drive(work_of(rig, "book_in", order=order, goods=[moved("SHIRT-M", 1, None, rig.main)], turn=1))
+        on_hand, stale = rig.erp._catalog.on_hand, [1]
+
+        def old(*asked: Any) -> Any:
+            return on_hand(*asked) - (stale.pop() if stale else 0)
+
+        rig.erp._catalog.on_hand = old  # type: ignore[assignment, method-assign]
+        assert isinstance(Worker(rig).drive(work_of(rig, "book_in", order=order, goods=[moved("SHIRT-M", 1, None, rig.main)])), Accepted)
+        assert rig.stock("SHIRT-M", rig.main) == (12 if proved else 11)
+
+    def test_a_host_that_tells_the_level_after_is_learnt_once(self) -> None:
+        rig, order = ready()
+        rig.seed_stock("SHIRT-M", rig.main, 10)
+        warehouse, adjust = rig.sandbox.warehouse, rig.sandbox.warehouse.adjust
+
+        def after(told: dict[str, Any]) -> dict[str, Any]:
+            made = adjust(told)
+            for line in made["ExistingStockLines"]:
+                line["QuantityOnHand"] = line["Adjustment"]
+            return made
+
+        warehouse.adjust = after  # type: ignore[method-assign]
+        for turn in range(3):
+            work = work_of(rig, "book_in", order=order, goods=[moved("SHIRT-M", 2, None, rig.main)], turn=turn)
+            assert isinstance(Worker(rig).drive(work), Accepted)
+        assert rig.stock("SHIRT-M", rig.main) == 16
+        assert [one["Status"] for one in warehouse.adjustments].count("COMPLETED") == 3
+        assert [one["Status"] for one in warehouse.adjustments].count("VOIDED") == 2
+
     def test_two_workers_of_one_house_book_in_one_after_the_other(self) -> None:
         rig, order = ready(calls_per_minute=10_000)
         issued = [work_of(rig, "book_in", order=order, goods=[moved("SHIRT-M", 1, None, rig.main)], turn=turn) for turn in range(24)]
@@ -206,7 +239,7 @@ class TestExchanges:
         draft = Worker(rig).drive(work_of(rig, "order_exchange", order=order, exchange=self.WANTED, status="draft"))
         assert isinstance(draft, Accepted)
         work = work_of(rig, "authorise_exchange", order=order, document=draft.reference, status="authorised")
-        rig.front.set_faults(Faults.at(1.0, 3))
+        rig.front.set_faults(bad_day(3))
         assert Worker(rig).drive(work) == draft
         assert [(one.status, one.units) for one in rig.exchanges()] == [("authorised", (("SHIRT-L", 1), ("SOCKS", 2)))]
 

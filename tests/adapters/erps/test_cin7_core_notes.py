@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from adapters.erps.port import OVER_CREDIT, REFUSED, FoundTwice, Unfinished
-from adapters.sandbox.faults import Faults
 from adapters.vendor.answers import Accepted, Declined
 from domain.content import Amount
 from domain.erp_facts import MoneyLine, OrderMatched
 from tests.adapters.erps.cin7_rig import WRITE_OFF, Cin7Rig
 from tests.adapters.erps.contract import SHIRT, matched
-from tests.adapters.erps.rig import ScriptedFront, Sold, Worker, credited, moved, work_of
+from tests.adapters.erps.rig import ScriptedFront, Sold, Worker, bad_day, credited, moved, work_of
 
 
 def order_with(rig: Cin7Rig, *lines: dict[str, Any], **order: Any) -> OrderMatched:
@@ -256,7 +255,7 @@ class TestKits:
         order = self.ordered(rig)
         goods = [moved("CUP", 4, None, rig.quarantine), moved("POT", 1, None, rig.quarantine)]
         work = work_of(rig, "post_credit_note", order=order, money=[credited(order.lines[0], 1)], goods=goods)
-        rig.front.set_faults(Faults.at(1.0, seed))
+        rig.front.set_faults(bad_day(seed))
         assert isinstance(Worker(rig).drive(work), Accepted)
         assert (rig.stock("CUP", rig.quarantine), rig.stock("POT", rig.quarantine)) == (4, 1)
         assert [str(payment["Amount"]) for payment in rig.sale("#1001")["_payments"]] == ["120"]
