@@ -22,6 +22,7 @@ from adapters.outbox.running import Desk, Outbox
 from adapters.outbox.shop import Shop
 from adapters.outbox.terms import PostingTimes, Terms, TermsOf, connection_account, erp_account
 from adapters.outbox.worker import Worker
+from adapters.policies import policies_in_force
 from adapters.vendor.answers import VendorError, VendorTrouble
 from adapters.vendor.quota import MethodTurns, Rate
 from api.bootstrap import House, clock
@@ -78,6 +79,22 @@ def terms_of(house: House) -> TermsOf:
     return asked
 
 
+def _renewing(house: House) -> Callable[[], tuple[TermsOf, str]]:
+    """Somebody may adopt another policy while the house runs."""
+    known = (terms_of(house), house.policies.digest())
+
+    def renew() -> tuple[TermsOf, str]:
+        nonlocal known
+        with house.connection() as conn:
+            found = policies_in_force(conn)
+        if found.digest() != known[1]:
+            house.policies = found
+            known = (terms_of(house), found.digest())
+        return known
+
+    return renew
+
+
 def _terms(house: House, connection: Connection) -> Terms:
     merchant, platform = connection.merchant, connection.platform
     policy: Policy = house.policies.policy_of(ReturnKey(merchant, platform, ""))
@@ -105,7 +122,7 @@ def open_outbox(house: House, stop: threading.Event) -> Iterator[Outbox]:
     with ExitStack() as stack:
         turnstile = stack.enter_context(Turnstile(house.url, house.schema))
         shop = Shop(house.ledger, house.pool, clock, stop)
-        decider = Decider(house.ledger, house.pool, clock, terms_of(house), house.policies.digest())
+        decider = Decider(house.ledger, house.pool, clock, terms_of(house), house.policies.digest(), renew=_renewing(house))
         desks = [_desk(house, erp, shop, stack) for erp in erps_of(house)]
         yield Outbox(shop, turnstile, decider, desks)
 

@@ -63,9 +63,12 @@ class Decider:
         terms_of: TermsOf,
         terms_digest: str = "",
         planner: Planner = plan,
+        renew: Callable[[], tuple[TermsOf, str]] | None = None,
     ) -> None:
+        """`renew` gives the terms as somebody may have changed them since, with their digest: asked before each step."""
         self._ledger, self._pool, self._clock = ledger, pool, clock
         self._terms_of, self._digest, self._planner = terms_of, terms_digest, planner
+        self._renew = renew
         self._begun = False
 
     def catch_up(self) -> int:
@@ -77,6 +80,10 @@ class Decider:
 
     def step(self, most_events: int = EVENTS_AT_ONCE) -> int:
         """Decide on the returns that the next events of the log touch; gives the position after them."""
+        if self._renew is not None:
+            self._terms_of, digest = self._renew()
+            self._begun = self._begun and digest == self._digest
+            self._digest = digest
         with self._pool.connection() as conn:
             if not self._begun:
                 # Other policies: everything is looked at again.
