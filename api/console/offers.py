@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from adapters.ways_out import UNREACHABLE
+from api.resolving import ROLES, may, read_decision
 from domain.deciding import WAY_KINDS
 from domain.policy import CLEARING_KINDS, GapKind
 from domain.work import Work
@@ -80,6 +81,11 @@ def offers_of_gap(
             return [waive]
 
 
+def offers_of_row(row: Mapping[str, Any]) -> list[Offer]:
+    """Of a row of the register."""
+    return offers_of_gap(row["kind"], row["line"], row["sku"], row["currency"], row["amount"])
+
+
 def offers_of_return(work: Work) -> list[Offer]:
     offers = [
         Offer("assign", "Assign", (Ask("to", "To", work.assigned.fact.to or "" if work.assigned else ""),), "may", "a"),
@@ -91,3 +97,19 @@ def offers_of_return(work: Work) -> list[Offer]:
     if work.accepted or work.waived:
         offers.append(Offer("reopen", "Undo", told="What was accepted or waived counts again."))
     return offers
+
+
+def allowed(offers: Sequence[Offer], role: str | None) -> list[Offer]:
+    """Those that somebody of the role may decide; None: whoever it is may do everything."""
+    return [offer for offer in offers if role is None or _may(role, offer)]
+
+
+def _may(role: str, offer: Offer) -> bool:
+    given = {ask.name: ask.value or _ANY for ask in offer.asks}
+    if offer.action == "waive" and "kind" not in given:
+        return role in ROLES  # of many gaps, each is judged by itself
+    return may(role, read_decision(offer.action, given, _ANY))
+
+
+# Stands for what a person is yet to fill in; also a day.
+_ANY: Final = "9999-12-31"

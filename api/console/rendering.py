@@ -14,7 +14,7 @@ from api.bootstrap import clock
 from api.console import bundles, writing
 from api.console.badge import badge_of
 from api.console.help import HELP, title, usual_owner
-from api.console.offers import BULK, offers_of_gap
+from api.console.offers import BULK, allowed, offers_of_row
 from api.console.viewer import viewer_of
 from api.console.writing import Address
 from api.http.auth import Permission
@@ -53,7 +53,8 @@ _templates.globals.update(
     gap_key=writing.gap_key,
     peek_of=writing.peek_of,
     assign=BULK[0],
-    offers_of=lambda row, likely=(): offers_of_gap(row["kind"], row["line"], row["sku"], row["currency"], row["amount"], likely),
+    allowed=allowed,
+    offers_of=offers_of_row,
     form_token=lambda: "",
     usual_owner=usual_owner,
     help_of=lambda kind: HELP[GapKind(kind)],
@@ -112,7 +113,7 @@ def _response(
     viewer = viewer_of(request)
     known = {
         "viewer": viewer,
-        "may_decide": viewer.may(Permission.OPERATE),
+        "may_decide": viewer.may(Permission.DECIDE),
         "may_operate": viewer.may(Permission.OPERATE),
         "viewer_may_see_raw": viewer.may(Permission.RAW),
         "badge": None,

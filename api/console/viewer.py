@@ -43,7 +43,7 @@ def viewer_of(request: Request) -> Viewer:
 
 
 # Which decision it is, the role's rights say once the form is read.
-DECIDES: Final = needs(Permission.OPERATE)
+DECIDES: Final = needs(Permission.DECIDE)
 Viewing = Annotated[Viewer, Depends(viewer_of)]
 
 

@@ -39,7 +39,8 @@ def a_return(house: House) -> str:
     """One with money that differs, so that there is much to see."""
     with house.connection() as conn:
         found = conn.execute(
-            "SELECT merchant, platform, return_id FROM gaps WHERE kind = 'credit_note_mismatch' AND valid_to = 'infinity' ORDER BY 3 LIMIT 1"
+            "SELECT merchant, platform, return_id FROM gaps "
+            "WHERE kind = 'credit_note_mismatch' AND valid_to = 'infinity' ORDER BY 3 LIMIT 1"
         ).fetchone()
     assert found is not None
     return "/".join(found)

@@ -14,7 +14,8 @@ from tests.api.serving import asking, credited, fact, initiated, refunded, tell
 
 HOSTILE = "<script>alert('x')</script>\"&amp;<img src=x onerror=alert(1)>"
 ONE = "/returns/acme/returngo/R-1"
-PAGES = ["/", "/gaps", "/work", "/returns", "/connections", "/inbox", "/outbox", "/tie-out", "/journal", "/kinds", ONE, f"{ONE}?view=timeline", f"{ONE}?view=raw&n=2"]
+LISTS = ["/", "/gaps", "/work", "/returns", "/connections", "/inbox", "/outbox", "/tie-out", "/journal"]
+PAGES = [*LISTS, "/kinds", ONE, f"{ONE}?view=timeline", f"{ONE}?view=raw&n=2"]
 
 
 class Read(HTMLParser):

@@ -51,7 +51,7 @@
     tell(form, "Sending…", false);
     const body = new URLSearchParams(new FormData(form, event.submitter));
     try {
-      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" }, credentials: "same-origin", redirect: "follow" });
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { Accept: "application/json" }, credentials: "same-origin", redirect: "follow" });
       if (answer.ok) {
         try { sessionStorage.removeItem(key(form)); } catch { /* none */ }
         form.removeAttribute("data-dirty");

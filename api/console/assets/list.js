@@ -128,7 +128,7 @@
     if (out) out.textContent = slider.value;
     clearTimeout(slider.timer);
     slider.timer = setTimeout(() => {
-      const address = new URL(slider.form.action, location.href);
+      const address = new URL(slider.form.getAttribute("action"), location.href);
       for (const [name, value] of new FormData(slider.form)) if (value !== "") address.searchParams.set(name, value);
       history.replaceState(null, "", address);
       window.htmx.ajax("GET", address.pathname + address.search, { source: slider, target: "#scrubbed", select: "#scrubbed", swap: "outerMorph" }).catch(() => {});
