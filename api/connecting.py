@@ -93,15 +93,15 @@ def check_connection(house: House, connection: Connection) -> tuple[bool, str]:
 
 
 def _line(house: House, inbox: Inbox, connection: Connection, stop: threading.Event, stack: ExitStack) -> Line:
-    platform = _platform(house, connection, stop, stack)
+    platform = platform_of(house, connection, stop, stack)
     shop = next((other for other in house.connections if other.name == connection.refunds_from), None)
-    orders = orders_of(platform if shop is None else _platform(house, shop, stop, stack))
+    orders = orders_of(platform if shop is None else platform_of(house, shop, stop, stack))
     refunds_for = [other.platform for other in house.connections if other.refunds_from == connection.name]
     poll = connection.poll if isinstance(connection.poll, timedelta) else None
     return Line(inbox, settings_of(connection), platform, stop, poll=poll, orders=orders, refunds_for=refunds_for)
 
 
-def _platform(house: House, connection: Connection, stop: threading.Event, stack: ExitStack) -> Platform:
+def platform_of(house: House, connection: Connection, stop: threading.Event, stack: ExitStack) -> Platform:
     http = stack.enter_context(make_http())
     return make_platform(settings_of(connection), http, _turns(house, connection, stop))
 

@@ -38,6 +38,7 @@ CHECK_SECONDS: Final = 5.0
 WORKERS: Final = 2
 # A command of several calls waits for its turn in the middle rather than being left half done.
 PATIENCE_SECONDS: Final = 120.0
+MoreDesks = Callable[[House, Shop, ExitStack], list[Desk]]
 _UNITS: Final = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _MOST_AT_ONCE: Final = 10
 
@@ -106,7 +107,7 @@ def _terms(house: House, connection: Connection) -> Terms:
 def accounts_of(house: House) -> Mapping[str, str]:
     """What kind each account of the outbox is."""
     erps = {erp_account(erp.name): erp.kind for erp in erps_of(house)}
-    return erps | {connection_account(c.name): c.platform for c in house.connections if _releases(house, c)}
+    return erps | {connection_account(c.name): c.platform for c in house.connections if c.erp is not None}
 
 
 def account_named(house: House, name: str) -> str | None:
@@ -117,13 +118,13 @@ def account_named(house: House, name: str) -> str | None:
 
 
 @contextmanager
-def open_outbox(house: House, stop: threading.Event) -> Iterator[Outbox]:
-    """All that carries out what is decided. Raises UnusableErp."""
+def open_outbox(house: House, stop: threading.Event, more: MoreDesks | None = None) -> Iterator[Outbox]:
+    """All that carries out what is decided; `more` makes desks beside those of the ERPs. Raises UnusableErp."""
     with ExitStack() as stack:
         turnstile = stack.enter_context(Turnstile(house.url, house.schema))
         shop = Shop(house.ledger, house.pool, clock, stop)
         decider = Decider(house.ledger, house.pool, clock, terms_of(house), house.policies.digest(), renew=_renewing(house))
-        desks = [_desk(house, erp, shop, stack) for erp in erps_of(house)]
+        desks = [_desk(house, erp, shop, stack) for erp in erps_of(house)] + (more(house, shop, stack) if more is not None else [])
         yield Outbox(shop, turnstile, decider, desks)
 
 
@@ -181,10 +182,6 @@ def _turns(shop: Shop, erp: Erp, patience: float) -> WaitTurn:
         shop.still_ours()
 
     return wait_turn
-
-
-def _releases(house: House, connection: Connection) -> bool:
-    return connection.erp is not None and connection.policy.release_refund_on != "never"
 
 
 def _no_wait(_: str) -> None:

@@ -15,6 +15,7 @@ from adapters.sku_map import SkuMap
 from api.bootstrap import House, clock
 from api.connecting import open_lines
 from api.posting import open_outbox
+from api.releasing import release_desks
 
 log = logging.getLogger("returns_ledger")
 
@@ -54,7 +55,7 @@ def work_inbox(house: House, stop: threading.Event) -> None:
 
 def work_outbox(house: House, stop: threading.Event) -> None:
     """Decide what the ERPs are to do, have them do it, and read them back, until `stop`."""
-    with open_outbox(house, stop) as outbox:
+    with open_outbox(house, stop, release_desks) as outbox:
         run_outbox(outbox)
 
 

@@ -27,7 +27,7 @@ from adapters.outbox.shop import LOOK_AGAIN, Shop
 from adapters.outbox.terms import MATCH_ORDER, erp_account
 from adapters.vendor.answers import Accepted, Answer, Declined, Unknown, VendorRefused, VendorTrouble
 from adapters.vendor.quota import QuotaSpent
-from domain.erp_facts import InstructionDeclined, InstructionIssued, OutcomeUnknown
+from domain.erp_facts import InstructionAbandoned, InstructionDeclined, InstructionIssued, OutcomeUnknown
 from domain.facts import CreditNoted, ExchangeOrdered
 from domain.instructions import consequences
 from domain.returns import ReturnState
@@ -103,10 +103,20 @@ class Worker:
             self._settle(row, [], Change("abandoned", answer.reason if answer else "the log does not know it"))
         elif row.sent_at is not None:
             self._ask(row, state, issued)
+        elif issued.kind == "release_refund" and state.active_refunds():
+            self._not_needed(row, state)
         elif row.waits_for in LOOKED_AT_AGAIN:
             self._look_first(row, state, issued)
         else:
             self._send(row, state, issued)
+
+    def _not_needed(self, row: Row, state: ReturnState) -> None:
+        """The money is out already: nobody releases it once more."""
+        reason = "the platform has paid already"
+        at = answered_at(state, row.id, self._shop.clock())
+        fact = InstructionAbandoned(instruction=row.id, reason=reason)
+        prepared = told(row.key, at, fact, f"instruction:{row.id}", f"abandoned/{row.id}")
+        self._settle(row, [prepared], Change("abandoned", reason))
 
     def _look_first(self, row: Row, state: ReturnState, issued: InstructionIssued) -> None:
         """Its cause may be gone: it is sent with the order as it is now."""

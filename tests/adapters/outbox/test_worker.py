@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from adapters.vendor.answers import Declined, VendorTrouble
-from domain.decisions import RetryAsked
+from adapters.outbox import accounts
+from adapters.outbox.releasing import ReleasingHand
+from adapters.outbox.terms import connection_account
+from adapters.outbox.worker import Worker
+from adapters.vendor.answers import Accepted, Answer, Declined, Unknown, VendorTrouble
+from domain.decisions import OrderReferred, RetryAsked
 from tests.adapters.outbox.conftest import Bench
 from tests.adapters.outbox.ledgers_erp import BROKEN, DOWN, HALF, LOST_AFTER, LOST_BEFORE, REFUSED, order
 
@@ -273,3 +279,109 @@ def test_a_row_that_is_gone_is_asked_about_before_it_is_sent(bench: Bench) -> No
     bench.work()
     assert len(bench.erp.documents("post_credit_note")) == 1
     assert {row[0] for row in bench.rows("state")} == {"done"}
+
+
+class Payer:
+    """A platform that pays when it is told to, and looks before it does."""
+
+    def __init__(self) -> None:
+        self.paid: list[str] = []
+        self.lost = 0
+
+    def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer:
+        if return_id not in self.paid:
+            self.paid.append(return_id)
+            if self.lost:
+                self.lost -= 1
+                return Unknown("the platform did not answer")
+        return Accepted(return_id)
+
+
+def releasing(bench: Bench, payer: object) -> Worker:
+    return Worker(bench.shop, "uk", ReleasingHand("uk", payer), account=connection_account("uk"))  # type: ignore[arg-type]
+
+
+def test_a_refund_is_released_once(bench: Bench) -> None:
+    bench.with_policy(release_refund_on="received", credit_note_on="never", move_on="never")
+    received(bench)
+    payer = Payer()
+    payer.lost = 1
+    worker = releasing(bench, payer)
+    for _ in range(6):
+        bench.work()
+        while worker.go():
+            bench.decider.catch_up()
+        bench.later(seconds=30)
+    assert payer.paid == ["R-1"]
+    assert [answer.status for answer in bench.state().work.answers.values()] == ["accepted"]
+
+
+def test_what_was_paid_meanwhile_is_not_released(bench: Bench) -> None:
+    bench.with_policy(release_refund_on="received", credit_note_on="never", move_on="never")
+    received(bench)
+    bench.decider.catch_up()
+    bench.tell("Refunded", refund="RF-1", currency="GBP", amount={"total": "48.00"}, method="original_payment")
+    payer = Payer()
+    assert releasing(bench, payer).go()
+    assert payer.paid == []
+    assert bench.facts()[-1] == "InstructionAbandoned"
+
+
+def test_a_platform_that_cannot_be_told_says_so(bench: Bench) -> None:
+    bench.with_policy(release_refund_on="received", credit_note_on="never", move_on="never")
+    received(bench)
+    bench.decider.catch_up()
+    assert releasing(bench, object()).go()
+    assert bench.rows("state", "waits_for", "account", where="kind = 'release_refund'") == [("waiting", "not_supported", "connection/uk")]
+
+
+def test_a_paused_connection_sends_nothing_and_loses_nothing(bench: Bench) -> None:
+    received(bench)
+    with bench.house.connection() as conn:
+        accounts.pause(conn, connection_account("uk"), "mira", None, bench.at)
+    assert bench.work() == 0
+    with bench.house.connection() as conn:
+        assert accounts.resume(conn, connection_account("uk"))
+    bench.work()
+    assert len(bench.erp.documents()) == 2
+
+
+def test_shares_of_one_order_line_add_up_over_its_returns(bench: Bench) -> None:
+    bench.erp.orders["#1001"] = order("1", ("SHIRT", 3, 1000, 200))
+    for name in ("R-1", "R-2", "R-3"):
+        bench.announce(name)
+        bench.tell("Received", name)
+    bench.work()
+    assert sum(row["total"] for row in bench.erp.documents("post_credit_note")) == 1200
+
+
+def test_an_order_is_looked_for_at_each_poll_until_it_is_there(bench: Bench) -> None:
+    found = bench.erp.orders.pop("#1001")
+    received(bench)
+    bench.work()
+    bench.later(minutes=11)
+    bench.work()
+    assert bench.facts().count("OrderNotFound") == 1
+    assert bench.erp.asked.count("order #1001") == 2
+    bench.erp.orders["#1001"] = found.model_copy(update={"invoice": "none"})
+    bench.later(minutes=11)
+    bench.work()
+    assert bench.erp.documents("post_credit_note") == [], "not invoiced yet"
+    bench.erp.orders["#1001"] = found
+    bench.later(minutes=11)
+    bench.work()
+    assert len(bench.erp.documents("post_credit_note")) == 1
+    asked = len(bench.erp.asked)
+    bench.later(hours=5)
+    bench.work()
+    assert len(bench.erp.asked) == asked, "nothing waits for it any more"
+
+
+def test_a_reference_that_a_person_gives_is_looked_for_at_once(bench: Bench) -> None:
+    bench.erp.orders["SO-REAL"] = bench.erp.orders.pop("#1001")
+    received(bench)
+    bench.work()
+    bench.later(seconds=5)
+    bench.record(OrderReferred(reference="SO-REAL"))
+    bench.work()
+    assert len(bench.erp.documents("post_credit_note")) == 1
