@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Final
 
 from adapters.erps.cin7_core.client import Client
-from adapters.erps.port import Level
-from adapters.vendor.answers import NotUnderstood
+from adapters.erps.port import UNKNOWN_LOCATION, Level
+from adapters.vendor.answers import Declined, NotUnderstood
 from adapters.vendor.shapes import Document, first_text, flag, number, objects, plain, text
 from domain.erp_facts import KitComponent
 
@@ -187,6 +187,10 @@ class Catalog:
 
 def _named(location: str, bin_name: str | None) -> str:
     return location if bin_name is None or bin_name == location else f"{location}: {bin_name}"
+
+
+def no_place(error: UnknownPlace) -> Declined:
+    return Declined(UNKNOWN_LOCATION, str(error), "make that location in Cin7, or name another in the policy")
 
 
 def not_there(error: NotUnderstood) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from adapters.erps.cin7_core.catalog import Catalog, UnknownPlace
+from adapters.erps.cin7_core.catalog import Catalog, UnknownPlace, no_place
 from adapters.erps.cin7_core.client import BASE_URL, Client
 from adapters.erps.cin7_core.exchanges import Exchanges
 from adapters.erps.cin7_core.feed import Feed
@@ -18,7 +18,6 @@ from adapters.erps.cin7_core.notes import Notes
 from adapters.erps.cin7_core.orders import Orders
 from adapters.erps.port import (
     REFUSED,
-    UNKNOWN_LOCATION,
     Changes,
     ErpSettings,
     Level,
@@ -65,7 +64,7 @@ class Cin7Core:
         try:
             return self._carry_out(work)
         except UnknownPlace as unknown:
-            return Declined(UNKNOWN_LOCATION, str(unknown), "make that location in Cin7, or name another in the policy")
+            return no_place(unknown)
         except UnknownSku as unknown_sku:
             return no_product(unknown_sku)
         except NotUnderstood as refused:

@@ -147,23 +147,22 @@ class Exchanges:
             case Uncertain(reason):
                 return Unknown(reason)
             case Refusal(message):
-                return self._given_up(sale, message, withdraw=name is None)
+                said = Declined(REFUSED, f"Cin7 refused the lines of the exchange order: {message}", _LOOK)
+                return self._given_up(sale, said) if name is None else said
             case Done(content):
                 told = content if isinstance(content, Mapping) else {}
                 return Accepted(name or first_text(told, "SaleOrderNumber") or sale.number or sale.id)
 
-    def _given_up(self, sale: Sale, message: str, *, withdraw: bool) -> Answer:
+    def _given_up(self, sale: Sale, answer: Declined) -> Answer:
         """A header without lines must not stay."""
-        left = ""
-        if withdraw:
-            match self._client.write("DELETE", "sale", ID=sale.id, Void="true"):
-                case Done():
-                    pass
-                case Uncertain(reason):
-                    return Unknown(reason)
-                case Refusal():
-                    left = f"; the empty sale {sale.number or sale.id} is still there, void it by hand"
-        return Declined(REFUSED, f"Cin7 refused the lines of the exchange order: {message}{left}", _LOOK)
+        match self._client.write("DELETE", "sale", ID=sale.id, Void="true"):
+            case Done():
+                return answer
+            case Uncertain(reason):
+                return Unknown(reason)
+            case Refusal():
+                reason = f"{answer.reason}; the empty sale {sale.number or sale.id} is still there, void it by hand"
+                return Declined(answer.code, reason, answer.what_to_do)
 
 
 def _header_body(work: Work, original: Sale) -> dict[str, Any]:

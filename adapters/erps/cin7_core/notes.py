@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from adapters.erps.cin7_core.catalog import Catalog
+from adapters.erps.cin7_core.catalog import Catalog, UnknownPlace, no_place
 from adapters.erps.cin7_core.client import Client, Done, Refusal, Uncertain
 from adapters.erps.cin7_core.crediting import Wanted, credit_body, ledger_amount, restockable
 from adapters.erps.cin7_core.goods import Goods
@@ -71,27 +71,15 @@ class Notes:
         if isinstance(answer, Unknown):
             return answer
         if isinstance(answer, Declined):
-            self._withdraw(note)
-            return answer
+            return self._taken_back(note, answer)
         paid = self._refund(work, sale, note)
         return self._accepted(work, sale, note) if paid is None else paid
 
     def _make(self, work: Work, sale: Sale, draft: Note | None) -> Note | Answer:
-        wanted = self._wanted(work, sale)
+        """`draft`: what was begun before."""
+        wanted = self._checked(work, sale, draft)
         if isinstance(wanted, Declined):
-            return wanted
-        barred = self._ceiling(work, sale, wanted)
-        if barred is not None:
-            return barred
-        for goods in work.issued.goods:
-            if goods.to_location is not None:
-                self._catalog.place(goods.to_location)
-        simple = sale.simple and draft is None
-        if simple and (by_hand := [one for one in sale.standing_notes() if one.status == "draft"]):
-            reason = (
-                f"{sale.number} is a Simple Sale, which has one credit note, and {by_hand[0].number or 'a draft'} stands there as a draft"
-            )
-            return Declined(REFUSED, reason, "authorise or delete that draft in Cin7, then let it be sent again")
+            return wanted if draft is None else self._taken_back(draft, wanted)
         tasks = [draft.task] if draft is not None else self._tasks(sale)
         made = self._draft(work, sale, wanted, tasks, plainly=False)
         refused = isinstance(made, Declined) and "total" in made.reason.lower()
@@ -104,9 +92,31 @@ class Notes:
         if made.total == wanted.amount.total:
             return self._authorise(work, sale, wanted, made, plainly)
         said, told = to_text(made.total, sale.currency), to_text(wanted.amount.total, sale.currency)
-        left = "" if self._withdraw(made) else f"; the draft {made.number} is still there, delete it by hand"
-        reason = f"Cin7 reckons {said} {sale.currency} for what is to credit {told}{left}"
-        return Declined(REFUSED, reason, "compare tax rule and prices of the invoice with the return, or post this note by hand")
+        reason = f"Cin7 reckons {said} {sale.currency} for what is to credit {told}"
+        what_to_do = "compare tax rule and prices of the invoice with the return, or post this note by hand"
+        return self._taken_back(made, Declined(REFUSED, reason, what_to_do))
+
+    def _checked(self, work: Work, sale: Sale, draft: Note | None) -> Wanted | Declined:
+        """What is to be credited, where nothing speaks against it."""
+        wanted = self._wanted(work, sale)
+        if isinstance(wanted, Declined):
+            return wanted
+        barred = self._ceiling(work, sale, wanted)
+        if barred is not None:
+            return barred
+        for goods in work.issued.goods:
+            if goods.to_location is not None:
+                try:
+                    self._catalog.place(goods.to_location)
+                except UnknownPlace as unknown:
+                    return no_place(unknown)
+        by_hand = [one for one in sale.standing_notes() if one.status == "draft"] if sale.simple and draft is None else []
+        if by_hand:
+            reason = (
+                f"{sale.number} is a Simple Sale, which has one credit note, and {by_hand[0].number or 'a draft'} stands there as a draft"
+            )
+            return Declined(REFUSED, reason, "authorise or delete that draft in Cin7, then let it be sent again")
+        return wanted
 
     def _draft(self, work: Work, sale: Sale, wanted: Wanted, tasks: list[str], *, plainly: bool) -> Note | Answer:
         refused = ""
@@ -122,8 +132,7 @@ class Notes:
     def _authorise(self, work: Work, sale: Sale, wanted: Wanted, draft: Note, plainly: bool) -> Note | Answer:
         answer = self._post(work, sale, wanted, draft.task, "AUTHORISED", plainly)
         if isinstance(answer, Refusal):
-            left = "" if self._withdraw(draft) else f"; the draft {draft.number} is still there, delete it by hand"
-            return Declined(REFUSED, f"Cin7 refused to authorise the credit note: {answer.message}{left}", _LOOK)
+            return self._taken_back(draft, Declined(REFUSED, f"Cin7 refused to authorise the credit note: {answer.message}", _LOOK))
         if isinstance(answer, Note) and not answer.active:
             return Unknown(f"credit note {answer.number} was to be authorised, and Cin7 tells it as {answer.status}")
         return answer
@@ -157,15 +166,16 @@ class Notes:
         tasks = [*waiting, sale.id, EMPTY] if own_first else [EMPTY, *waiting, sale.id]
         return list(dict.fromkeys(tasks))
 
-    def _withdraw(self, note: Note) -> bool:
-        """Take a note back that must not stay. False where Cin7 will not."""
+    def _taken_back(self, note: Note, answer: Declined) -> Declined | Unknown:
+        """The answer, once the note that must not stay is gone; it says so where Cin7 will not let it go."""
         for void in ("true", "false"):
             match self._client.write("DELETE", "sale/creditnote", TaskID=note.task, Void=void):
                 case Done():
-                    return True
-                case Uncertain():
-                    return False
-        return False
+                    return answer
+                case Uncertain(reason):
+                    return Unknown(reason)
+        reason = f"{answer.reason}; credit note {note.number} is still there as {note.status}: delete it in Cin7 by hand"
+        return Declined(answer.code, reason, answer.what_to_do)
 
     # What may be credited
 

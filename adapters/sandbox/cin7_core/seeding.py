@@ -42,7 +42,7 @@ def seed_account(sales: Sales, warehouse: Warehouse, told: Mapping[str, Any]) ->
         made["by_hand"] = [_by_hand(sales, warehouse, deed) for deed in told.get("by_hand", ())]
     except Refused as refused:
         raise ValueError(str(refused)) from None
-    except (TypeError, KeyError, ArithmeticError, AttributeError) as wrong:
+    except (TypeError, LookupError, ArithmeticError, AttributeError, StopIteration) as wrong:
         raise ValueError(f"it cannot be put in: {type(wrong).__name__} {wrong}") from None
     return {name: rows for name, rows in made.items() if rows}
 
@@ -162,7 +162,9 @@ def _by_hand(sales: Sales, warehouse: Warehouse, deed: Mapping[str, Any]) -> Any
             sales.touched(sale)
         case "amend":
             sale, note = _note_of(sales, of["credit_note"])
-            note["Lines"][0]["Total"] = note["Lines"][0]["Price"] = Decimal(str(of["price"]))
+            line = note["Lines"][0]
+            line["Price"], line["Discount"] = Decimal(str(of["price"])), NOTHING
+            line["Total"] = line_total(line["Price"], NOTHING, line["Quantity"])
             total_up(note, sale["TaxCalculation"] == "Inclusive")
             sales.touched(sale)
         case "invoice":

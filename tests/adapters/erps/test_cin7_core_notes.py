@@ -344,6 +344,20 @@ def test_a_draft_that_somebody_else_began_for_us_is_finished_by_another_process(
     assert [note["Status"] for note in sale["CreditNotes"]] == ["AUTHORISED"]
 
 
+@pytest.mark.parametrize("kind", ["Advanced", "Simple"])
+def test_a_draft_that_may_not_go_on_is_taken_back(kind: str) -> None:
+    rig = Cin7Rig(kind=kind)
+    order = order_with(rig, {"sku": "COAT", "quantity": 2})
+    work = work_of(rig, "post_credit_note", order=order, money=[credited(order.lines[0], 1)], goods=[moved("COAT", 1, None, "Nowhere")])
+    note = {"order": "#1001", "lines": [{"sku": "COAT", "quantity": 1}], "status": "DRAFT", "memo": work.issued.instruction}
+    rig.front.seed({"by_hand": [{"credit_note": note}]})
+    answer = Worker(rig).drive(work, sent_before=True)
+    assert isinstance(answer, Declined)
+    assert answer.code == "unknown_location"
+    # A Simple Sale's note cannot be taken back over the API: a person is told.
+    assert (rig.leftovers() == [], "CR-00001 is still there as draft" in answer.reason) == (kind == "Advanced", kind == "Simple")
+
+
 def test_a_note_that_a_person_changed_and_authorised_is_told_as_it_is() -> None:
     rig = Cin7Rig()
     order = order_with(rig, {"sku": "COAT"})
