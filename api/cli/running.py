@@ -100,6 +100,7 @@ def _serve(opened: House, demo: bool, host: str, port: int, stop: threading.Even
 
     def leave() -> None:
         stop.wait()
+        app.state.drain.set()  # open pages hold a stream each, for which the server would wait
         server.should_exit = True
 
     threading.Thread(target=leave, daemon=True).start()

@@ -16,17 +16,51 @@
     document.documentElement.dataset.live = state;
   }
 
+  /* Of all tabs one holds the stream and tells the others: browsers allow few connections to one house. */
+  const shared = navigator.locks && window.BroadcastChannel ? new BroadcastChannel("returns-ledger-live") : null;
+  let letGo = null, waiting = null;
+
+  function begin() {
+    if (document.hidden) return;
+    if (!shared) { open(); return; }
+    if (letGo || waiting) return;
+    waiting = new AbortController();
+    navigator.locks.request("returns-ledger-live", { signal: waiting.signal }, () => new Promise((done) => {
+      waiting = null; letGo = done;
+      open();
+    })).catch(() => {});
+    shared.postMessage({ ask: true });
+  }
+
+  function end() {
+    if (source) source.close();
+    source = null;
+    clearTimeout(timer);
+    if (waiting) waiting.abort();
+    waiting = null;
+    if (letGo) letGo();
+    letGo = null;
+  }
+
+  if (shared) shared.onmessage = ({ data }) => {
+    if (data.ask) { if (letGo && mark) tell({ mark, state: badge.dataset.state }); return; }
+    if (letGo) return;
+    if (data.state === "live") heard(data.mark); else if (data.state) { lostAt ||= Date.now(); say(data.state); }
+  };
+
+  function tell(told) { if (shared && letGo) shared.postMessage(told); }
+
   function open() {
-    if (source || document.hidden) return;
+    if (source) return;
     source = new EventSource("/live" + (mark ? "?after=" + encodeURIComponent(mark) : ""));
-    source.addEventListener("hello", (event) => heard(event, event.data.split(".")[0] !== region.dataset.position));
-    source.addEventListener("changed", (event) => heard(event, true));
+    for (const name of ["hello", "changed"]) source.addEventListener(name, (event) => { heard(event.data); tell({ mark, state: "live" }); });
     source.onerror = lost;
   }
 
-  function heard(event, changed) {
+  function heard(now) {
     const wasLost = lostAt !== 0;
-    mark = event.data; retry = 500; lostAt = 0;
+    const changed = mark === null ? now.split(".")[0] !== region.dataset.position : now !== mark;
+    mark = now; retry = 500; lostAt = 0;
     say("live");
     if (changed || wasLost) poke();
   }
@@ -37,25 +71,22 @@
     if (document.hidden) return;
     lostAt ||= Date.now();
     say(Date.now() - lostAt > OFFLINE_MS || !navigator.onLine ? "offline" : "reconnecting");
+    tell({ state: badge.dataset.state });
     clearTimeout(timer);
     timer = setTimeout(open, retry * (0.75 + Math.random() / 2));
     retry = Math.min(retry * 1.7, 10000);
   }
 
-  /* Browsers allow few connections to one house: a tab that nobody looks at lets go of its own. */
+  /* A tab that nobody looks at leaves it to the others. */
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hideTimer);
-    if (document.hidden) {
-      hideTimer = setTimeout(() => { if (source) source.close(); source = null; clearTimeout(timer); }, HIDDEN_MS);
-    } else {
-      retry = 500;
-      open();
-    }
+    if (document.hidden) hideTimer = setTimeout(end, HIDDEN_MS);
+    else { retry = 500; begin(); }
   });
   window.addEventListener("offline", () => { lostAt ||= Date.now(); say("offline"); });
-  window.addEventListener("online", () => { retry = 500; clearTimeout(timer); if (source) source.close(); source = null; open(); });
-  window.addEventListener("pagehide", () => { if (source) source.close(); source = null; });
-  window.addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+  window.addEventListener("online", () => { retry = 500; end(); begin(); });
+  window.addEventListener("pagehide", end);
+  window.addEventListener("pageshow", (event) => { if (event.persisted) begin(); });
 
   function busy() {
     const focused = document.activeElement;
@@ -98,5 +129,5 @@
     if (oldNode.tagName === "DETAILS" && newNode.tagName === "DETAILS" && oldNode.open) newNode.open = true;
     if (oldNode.classList.contains("here")) newNode.classList.add("here");
   });
-  open();
+  begin();
 })();
