@@ -19,7 +19,7 @@ from adapters.platforms.port import ConnectionSettings, Platform, UnusableConnec
 from adapters.platforms.registry import RATES, account_of, make_http, make_platform, orders_of
 from adapters.vendor.answers import VendorError, VendorTrouble
 from api.bootstrap import House, clock
-from api.posting import check_erps, rate_of
+from api.posting import check_erps, orders_at_erp, rate_of
 from api.sealing import seal_of
 from api.settings import Connection, Settings, SettingsError
 
@@ -95,7 +95,7 @@ def check_connection(house: House, connection: Connection) -> tuple[bool, str]:
 def _line(house: House, inbox: Inbox, connection: Connection, stop: threading.Event, stack: ExitStack) -> Line:
     platform = platform_of(house, connection, stop, stack)
     shop = next((other for other in house.connections if other.name == connection.refunds_from), None)
-    orders = orders_of(platform if shop is None else platform_of(house, shop, stop, stack))
+    orders = orders_of(platform if shop is None else platform_of(house, shop, stop, stack)) or orders_at_erp(house, connection, stop, stack)
     refunds_for = [other.platform for other in house.connections if other.refunds_from == connection.name]
     poll = connection.poll if isinstance(connection.poll, timedelta) else None
     return Line(inbox, settings_of(connection), platform, stop, poll=poll, orders=orders, refunds_for=refunds_for)

@@ -11,6 +11,7 @@ from typing import Final
 
 import httpx
 
+from adapters.erps.orders import ErpOrders
 from adapters.erps.port import Erp as ErpAtWork
 from adapters.erps.port import ErpSettings, WaitTurn
 from adapters.erps.registry import ACKNOWLEDGED_LATER, UnusableErp, make_erp, make_http, quota_account, rates_of
@@ -36,6 +37,8 @@ log = logging.getLogger("returns_ledger")
 CHECK_SECONDS: Final = 5.0
 # Several for each account: while one waits for an answer, another is sent. The account's quota holds for all of them.
 WORKERS: Final = 2
+# A webhook that is read waits no longer for the account's turn: it is read again.
+ORDER_SECONDS: Final = 5.0
 # A command of several calls waits for its turn in the middle rather than being left half done.
 PATIENCE_SECONDS: Final = 120.0
 MoreDesks = Callable[[House, Shop, ExitStack], list[Desk]]
@@ -126,6 +129,15 @@ def open_outbox(house: House, stop: threading.Event, more: MoreDesks | None = No
         decider = Decider(house.ledger, house.pool, clock, terms_of(house), house.policies.digest(), renew=_renewing(house))
         desks = [_desk(house, erp, shop, stack) for erp in erps_of(house)] + (more(house, shop, stack) if more is not None else [])
         yield Outbox(shop, turnstile, decider, desks)
+
+
+def orders_at_erp(house: House, connection: Connection, stop: threading.Event, stack: ExitStack) -> ErpOrders | None:
+    """Original orders as the connection's ERP has them; None where it posts to none. Raises UnusableErp."""
+    erp = next((one for one in house.settings.erps if one.name == connection.erp), None)
+    if erp is None:
+        return None
+    shop = Shop(house.ledger, house.pool, clock, stop)
+    return ErpOrders(make_erp(erp.told(), stack.enter_context(make_http()), _turns(shop, erp, ORDER_SECONDS), house.pool), clock)
 
 
 def check_erp(house: House, erp: Erp) -> tuple[bool, str]:

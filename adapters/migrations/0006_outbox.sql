@@ -34,7 +34,7 @@ CREATE TABLE outbox (
     booked_minor  bigint,
     finished_at   timestamptz
 );
-CREATE INDEX outbox_queue ON outbox (account, next_at, number) WHERE state IN ('pending', 'waiting');
+CREATE INDEX outbox_queue ON outbox (account, state, next_at, number) WHERE state IN ('pending', 'waiting');
 CREATE INDEX outbox_return ON outbox (merchant, platform, return_id, number);
 CREATE INDEX outbox_order ON outbox (account, erp_order) WHERE kind = 'post_credit_note';
 CREATE INDEX outbox_batch ON outbox (batch) WHERE batch IS NOT NULL;
@@ -76,11 +76,12 @@ CREATE TABLE outbox_batches (
     note       text
 );
 
--- How far the log has been decided on, and by which policies.
+-- How far the log has been decided on, and by which policies. `again`: how far it has been decided on once more since they changed.
 CREATE TABLE outbox_position (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL DEFAULT 0,
-    terms    text NOT NULL DEFAULT ''
+    terms    text NOT NULL DEFAULT '',
+    again    bigint
 );
 INSERT INTO outbox_position DEFAULT VALUES;
 

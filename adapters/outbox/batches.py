@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from adapters.erps.port import Erp, FoundTwice
@@ -16,7 +16,7 @@ from adapters.outbox.shop import Shop
 from adapters.outbox.terms import erp_account
 from adapters.vendor.answers import Accepted, VendorError, VendorRefused, VendorTrouble
 from domain.money import to_text
-from domain.telling import ReturnKey
+from domain.telling import ReturnKey, write_instant
 
 log = logging.getLogger("returns_ledger")
 
@@ -107,7 +107,11 @@ def batch_rows(conn: Any, limit: int = 100) -> list[dict[str, Any]]:
     """The newest batches, for people."""
     rows = conn.execute(_BATCHES, (limit,)).fetchall()
     names = ("id", "account", "post_at", "waiting", "notes", "told", "booked", "proved", "looked_at", "note")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [{name: _shown(value) for name, value in zip(names, row, strict=True)} for row in rows]
+
+
+def _shown(value: Any) -> Any:
+    return write_instant(value) if isinstance(value, datetime) else value
 
 
 # Posted, none of its notes on the way any more, and not looked at since the last of them was done.

@@ -70,35 +70,51 @@ class Decider:
         self._terms_of, self._digest, self._planner = terms_of, terms_digest, planner
         self._renew = renew
         self._begun = False
+        # How far the log has been decided on.
+        self.position = 0
 
-    def catch_up(self) -> int:
-        """Decide on everything that is recorded, our own decisions included; gives the position reached."""
-        position = -1
-        while (after := self.step()) != position:
-            position = after
-        return position
+    def catch_up(self) -> None:
+        """Decide on everything that is recorded, our own decisions included."""
+        while self.step():
+            pass
 
-    def step(self, most_events: int = EVENTS_AT_ONCE) -> int:
-        """Decide on the returns that the next events of the log touch; gives the position after them."""
+    def step(self, most_events: int = EVENTS_AT_ONCE) -> bool:
+        """Decide on the returns that the next events of the log touch; False where there is nothing more to do for now.
+
+        What is new goes first; once the policies are others, all that was is decided on again beside it.
+        """
         if self._renew is not None:
             self._terms_of, digest = self._renew()
             self._begun = self._begun and digest == self._digest
             self._digest = digest
         with self._pool.connection() as conn:
             if not self._begun:
-                # Other policies: everything is looked at again.
-                conn.execute("UPDATE outbox_position SET position = 0, terms = %(terms)s WHERE terms <> %(terms)s", {"terms": self._digest})
+                conn.execute(_OTHER_TERMS, {"terms": self._digest})
                 self._begun = True
-            found = conn.execute("SELECT position FROM outbox_position").fetchone()
-        position = int(found[0]) if found else 0
+            found = conn.execute("SELECT position, again FROM outbox_position").fetchone()
+        assert found is not None, "the migration makes this row"
+        self.position, again = found
+        last = self._decide_after(self.position, most_events)
+        if last > self.position:
+            self._move("position", self.position, last)
+            self.position = last
+            return True
+        if again is None:
+            return False
+        last = self._decide_after(again, most_events)
+        self._move("again", again, None if last >= self.position or last == again else last)
+        return True
+
+    def _decide_after(self, position: int, most_events: int) -> int:
         streams, last = self._ledger.touched(position, most_events)
         keys = [key for key in _keys(streams) if self._terms_of(key) is not None]
         for first in range(0, len(keys), RETURNS_AT_ONCE):
             self.decide(keys[first : first + RETURNS_AT_ONCE])
-        if last > position:
-            with self._pool.connection() as conn:
-                conn.execute("UPDATE outbox_position SET position = %s WHERE position = %s", (last, position))
         return last
+
+    def _move(self, column: str, before: int, after: int | None) -> None:
+        with self._pool.connection() as conn:
+            conn.execute(f"UPDATE outbox_position SET {column} = %s WHERE {column} = %s".encode(), (after, before))  # noqa: S608
 
     def decide(self, keys: Sequence[ReturnKey]) -> None:
         """On these returns, as they are now. One whose facts break the rules' rooms never stops the others."""
@@ -244,3 +260,7 @@ def _keys(streams: Sequence[str]) -> list[ReturnKey]:
         except ValueError:  # tampered with
             continue
     return keys
+
+
+_OTHER_TERMS = """
+    UPDATE outbox_position SET terms = %(terms)s, again = CASE WHEN position > 0 THEN 0 ELSE again END WHERE terms <> %(terms)s"""

@@ -103,10 +103,18 @@ def abandon(cursor: Cursor[Any], ids: Sequence[str], now: datetime, why: str) ->
     cursor.execute(_ABANDON, {"ids": list(ids), "now": now, "why": why})
 
 
-def lease(conn: Connection[Any], account: str, owner: str, now: datetime) -> Row | None:
-    """The one that has been due for longest, and that nothing earlier of its return holds back; nobody else gets it for a while."""
+def lease(conn: Connection[Any], account: str, owner: str, now: datetime, *, waiting_first: bool = False) -> Row | None:
+    """The one that has been due for longest, and that nothing earlier of its return holds back; nobody else gets it for a while.
+
+    What is new goes before what is only looked at again, or the other way round: whoever takes turns lets neither starve.
+    """
+    asked = {"account": account, "owner": owner, "now": now, "until": now + LEASE}
+    states = ("waiting", "pending") if waiting_first else ("pending", "waiting")
     with conn.cursor(row_factory=class_row(Row)) as cursor:
-        return cursor.execute(_LEASE, {"account": account, "owner": owner, "now": now, "until": now + LEASE}).fetchone()
+        for state in states:
+            if (row := cursor.execute(_LEASE, asked | {"state": state}).fetchone()) is not None:
+                return row
+    return None
 
 
 def renew(conn: Connection[Any], owner: str, now: datetime) -> None:
@@ -173,7 +181,7 @@ _ABANDON = """
 _LEASE = """
     WITH due AS (
         SELECT id FROM outbox o
-        WHERE account = %(account)s AND state IN ('pending', 'waiting') AND next_at <= %(now)s
+        WHERE account = %(account)s AND state = %(state)s AND state IN ('pending', 'waiting') AND next_at <= %(now)s
           AND (lease_until IS NULL OR lease_until <= %(now)s)
           AND NOT EXISTS (SELECT FROM outbox_accounts p WHERE p.account = 'connection/' || o.connection AND p.paused_at IS NOT NULL)
           AND (kind = 'match_order' OR NOT EXISTS (

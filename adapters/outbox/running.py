@@ -78,11 +78,9 @@ def _decide(outbox: Outbox) -> float:
     with outbox.turnstile.attempt(DECIDING) as mine:
         if not mine:
             return IDLE_SECONDS
-        position = outbox.decider.step()
-        if outbox.shop.ledger.head() > position:
-            return 0.0
-        # Whoever waits here keeps the others out: only for a moment.
-        outbox.shop.ledger.wait(position, WAIT_SECONDS)
+        if not outbox.decider.step():
+            # Whoever waits here keeps the others out: only for a moment.
+            outbox.shop.ledger.wait(outbox.decider.position, WAIT_SECONDS)
     return 0.0
 
 

@@ -42,6 +42,8 @@ SETTLE: Final = timedelta(seconds=20)
 DEAD_AFTER: Final = timedelta(days=1)
 DEAD_TRIES: Final = 12
 UNREACHABLE: Final = "unreachable"
+# One turn in so many goes to what waits for its cause, however much else there is to do.
+LOOKS_EVERY: Final = 4
 # What is acknowledged later is looked at so many times sooner than what went wrong.
 SOONER: Final = 4
 
@@ -65,6 +67,7 @@ class Worker:
         self._shop, self._name, self._erp, self._acknowledged_later = shop, name, hand, acknowledged_later
         self._account = account or erp_account(name)
         self._every = every or LOOK_AGAIN
+        self._turn = 0
 
     def go(self) -> bool:
         """Take one that is due and work it off; False where there is none, or the ERP is to be left alone."""
@@ -72,7 +75,8 @@ class Worker:
         with self._shop.pool.connection() as conn, conn.transaction():
             if not accounts.may_try(conn, self._account, now):
                 return False
-            row = queue.lease(conn, self._account, self._shop.owner, now)
+            self._turn += 1
+            row = queue.lease(conn, self._account, self._shop.owner, now, waiting_first=self._turn % LOOKS_EVERY == 0)
         if row is None:
             return False
         state = fold_one(self._shop.ledger, row.key)

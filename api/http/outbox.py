@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from adapters.outbox import accounts
+from adapters.outbox.batches import batch_rows
 from adapters.outbox.listing import NoSuchInstruction, OutboxFilter, account_rows, outbox_page, show_instruction, try_again
 from api.bootstrap import House, clock
 from api.http.asking import DEFAULT_LIMIT, Asked, Cursor, Limit, Words
@@ -95,6 +96,23 @@ class Accounts(_Shape):
     items: list[Account]
 
 
+class Batch(_Shape):
+    id: str
+    account: str
+    post_at: Instant
+    waiting: Annotated[int, Field(description="Its notes that are not done.")]
+    notes: int
+    told: Annotated[dict[str, str], Field(description="By currency, what the log tells of its notes.")]
+    booked: Annotated[dict[str, str], Field(description="By currency, what the ERP has booked, read back.")]
+    proved: Annotated[bool | None, Field(description="Are the two the same? Null: not looked at yet.")]
+    looked_at: Instant | None
+    note: str | None
+
+
+class Batches(_Shape):
+    items: list[Batch]
+
+
 class Pausing(_Shape):
     by: Annotated[str, Field(min_length=1, max_length=200)]
     reason: Annotated[str | None, Field(max_length=2000)] = None
@@ -148,6 +166,14 @@ def reset(name: Name, house: TheHouse) -> Response:
     with connection(house) as conn, conn.transaction():
         accounts.reset(conn, account, clock())
     return _shown(house, account)
+
+
+@router.get(
+    "/batches", dependencies=[needs(Permission.READ)], responses={200: {"model": Batches}}, summary="Posting batches and their proof"
+)
+def list_batches(house: TheHouse) -> Response:
+    with reading(house) as now:
+        return now.answer({"items": batch_rows(now.conn)})
 
 
 @router.get("/{instruction}", dependencies=[needs(Permission.READ)], responses={200: {"model": Instruction}}, summary="One instruction")

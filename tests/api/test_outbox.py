@@ -87,3 +87,7 @@ def test_who_may_only_read_pauses_nothing(house: House) -> None:
         assert client.get("/api/outbox").status_code == 200
         refused: Any = client.post("/api/outbox/accounts/uk-cin7/pause", json={"by": "mira"})
         assert refused.status_code == 403
+
+
+def test_batches_are_listed(client: httpx.Client) -> None:
+    assert client.get("/api/outbox/batches").json() == {"items": []}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from adapters.outbox import accounts
+from adapters.outbox.decider import Decider
 from adapters.outbox.releasing import ReleasingHand
 from adapters.outbox.terms import connection_account
 from adapters.outbox.worker import Worker
@@ -48,6 +49,18 @@ def test_deciding_twice_is_deciding_once(bench: Bench) -> None:
         conn.execute("UPDATE outbox_position SET position = 0")
     bench.work()
     assert bench.facts() == before
+
+
+def test_another_policy_decides_on_what_was_once_more(bench: Bench) -> None:
+    bench.with_policy(credit_note_on="never", move_on="never", exchange_order_on="never")
+    received(bench)
+    bench.work()
+    bench.with_policy()
+    bench.decided = Decider(bench.house.ledger, bench.house.pool, bench.clock, bench.terms_of, "another")
+    bench.work()
+    assert [row["kind"] for row in bench.erp.documents("post_credit_note")] == ["post_credit_note"]
+    with bench.house.connection() as conn:
+        assert conn.execute("SELECT again FROM outbox_position").fetchone() == (None,)
 
 
 def test_an_outcome_that_nobody_knows_is_asked_about_and_not_sent_again(bench: Bench) -> None:
