@@ -1,0 +1,115 @@
+"""Our processes in the simulated world: they decide, carry out and read back, and are killed at any moment; others take their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+
+import httpx
+
+from adapters.outbox.decider import Decider
+from adapters.outbox.drift import Drift
+from adapters.outbox.shop import Shop
+from adapters.outbox.terms import Terms
+from adapters.outbox.worker import Worker
+from adapters.sandbox.faults import Front
+from adapters.sandbox.transport import SandboxTransport
+from adapters.simulation.books import World
+from adapters.simulation.clocks import Killed, Mortal, VirtualClock
+from adapters.simulation.ground import CONNECTION, ERP, MERCHANT, Ground
+from domain.telling import ReturnKey
+
+# At the highest level one look at the clock, or one call, in so many is the last.
+_DEATHS = 0.01
+POLL = timedelta(minutes=10)
+# One call takes so long; so a vendor's quota of sixty a minute is just about kept.
+CALL = timedelta(seconds=1.2)
+_MOST_STEPS = 4_000
+
+
+class Process:
+    """One of ours, from its start to its death."""
+
+    def __init__(self, ground: Ground, world: World, rng: Random, level: float, name: str) -> None:
+        self.mortal = Mortal(ground.clock, rng, _DEATHS * level)
+        shop = Shop(ground.ledger, ground.pool, self.mortal, owner=name)
+        erp = world.connect(lambda front: _Wire(front, self.mortal), _turns(ground.clock))
+        policy = ground.policies.policy_of(ReturnKey(MERCHANT, "returngo", ""))
+        terms = Terms(CONNECTION, policy, ground.policies.version_of(MERCHANT, "returngo"))
+
+        def terms_of(key: ReturnKey) -> Terms | None:
+            return terms if key.platform == "returngo" else None
+
+        self.decider = Decider(ground.ledger, ground.pool, self.mortal, terms_of, ground.policies.digest())
+        self.worker = Worker(shop, ERP, erp, POLL)
+        self.drift = Drift(shop, ERP, erp, [MERCHANT], POLL)
+
+
+class Hands:
+    """Two processes, each followed by another one when it dies."""
+
+    def __init__(self, ground: Ground, world: World, rng: Random, level: float) -> None:
+        self._ground, self._world, self._rng, self._level = ground, world, rng, level
+        self.deaths = 0
+        self._alive = [self._born(0), self._born(1)]
+
+    def immortal(self) -> None:
+        self._level = 0.0
+        for process in self._alive:
+            process.mortal.immortal()
+
+    def work(self) -> None:
+        """Decide, read back what is due, and carry out until there is nothing to do now."""
+        idle = 0
+        for step in range(_MOST_STEPS):
+            which = step % len(self._alive)
+            busy = self._do(which, self._turn(which))
+            idle = 0 if busy else idle + 1
+            if idle >= len(self._alive):
+                return
+        raise AssertionError("the hands never come to rest")
+
+    def _turn(self, which: int) -> Callable[[], bool]:
+        def go() -> bool:
+            process = self._alive[which]
+            process.decider.catch_up()
+            if process.drift.under_way or process.drift.due():
+                while process.drift.step():
+                    pass
+                return True
+            return process.worker.go()
+
+        return go
+
+    def _do(self, which: int, job: Callable[[], bool]) -> bool:
+        try:
+            return job()
+        except Killed:
+            self.deaths += 1
+            self._alive[which] = self._born(which)
+            return True
+
+    def _born(self, which: int) -> Process:
+        return Process(self._ground, self._world, self._rng, self._level, f"process {which}.{self.deaths}")
+
+
+class _Wire(httpx.BaseTransport):
+    """The way to the vendor: a process may die before its request is sent, and after it was answered."""
+
+    def __init__(self, front: Front, mortal: Mortal) -> None:
+        self._transport, self._mortal = SandboxTransport(front), mortal
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._mortal.maybe_die()
+        try:
+            return self._transport.handle_request(request)
+        finally:
+            self._mortal.maybe_die()
+
+
+def _turns(clock: VirtualClock) -> Callable[[str], None]:
+    def wait(method: str) -> None:
+        clock.advance(CALL)
+
+    return wait

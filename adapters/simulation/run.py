@@ -1,0 +1,131 @@
+"""One seed from its first order until the world is quiet, and what does not hold then."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from adapters.event_store import prepare
+from adapters.outbox.listing import try_again
+from adapters.sandbox.faults import Faults
+from adapters.simulation.books import World
+from adapters.simulation.cin7_world import Cin7World
+from adapters.simulation.clocks import VirtualClock
+from adapters.simulation.ground import Ground, open_ground
+from adapters.simulation.hands import POLL, Hands
+from adapters.simulation.invariants import Invariant, check
+from adapters.simulation.story import SKUS, Story, write_story
+from domain.telling import read_telling
+
+_STOCK = 50
+# How often people look into the ERP, and how often one of them changes something there at the highest level.
+_PEOPLE = timedelta(hours=3)
+_MEDDLING = 0.4
+# So long a quiet world may take to come to rest, in rounds of waiting for what is due next.
+_MOST_ROUNDS = 300
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a seed. `done` counts answers by what was instructed; `people` says what people did in the ERP."""
+
+    seed: int
+    returns: int
+    level: float
+    invariants: list[Invariant] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+    people: list[str] = field(default_factory=list)
+    deaths: int = 0
+    events: int = 0
+    seconds: float = 0.0
+
+    @property
+    def broken(self) -> list[str]:
+        return [f"{one.holds}: {sentence}" for one in self.invariants for sentence in one.broken]
+
+    def told(self) -> dict[str, Any]:
+        """As JSON."""
+        invariants = {one.holds: list(one.broken) or "ok" for one in self.invariants}
+        figures = {"events": self.events, "deaths": self.deaths, "by_hand": self.people, "instructions": dict(sorted(self.done.items()))}
+        return {"seed": self.seed, "returns": self.returns, "faults": self.level, **figures, "invariants": invariants}
+
+
+def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float = 1.0) -> Report:
+    """In an empty schema. `level` 0 is a good day, 1 the worst one: faults, deaths, late and doubled facts, people who meddle."""
+    # What spreads retries draws from the common source of chance.
+    random.seed(f"simulate/{seed}/jitter")
+    began, rng, clock = time.monotonic(), Random(f"simulate/{seed}"), VirtualClock()
+    world: World = Cin7World(clock, Random(f"simulate/{seed}/erp"))
+    story = write_story(rng, returns, level, goods_in_with_note=True)
+    report = Report(seed, returns, level)
+    with open_ground(url, schema, clock, story.policy) as ground:
+        world.seed(story.orders, dict.fromkeys(SKUS, _STOCK))
+        seeded = world.stock()
+        # An ERP whose reads tell what was long ago would make nobody sure of anything.
+        world.front.set_faults(replace(Faults.at(level, seed), stale=0.0))
+        hands = Hands(ground, world, Random(f"simulate/{seed}/hands"), level)
+        _live(ground, world, story, hands, Random(f"simulate/{seed}/people"), report)
+        world.front.set_faults(Faults())
+        hands.immortal()
+        _rest(ground, hands)
+        report.invariants = check(ground, world, seeded)
+        report.deaths, report.events = hands.deaths, ground.ledger.head()
+        for state in ground.states().values():
+            for name, issued in state.work.issued.items():
+                answer = state.work.answers.get(name)
+                code = f" ({answer.code})" if answer is not None and answer.status == "declined" else ""
+                report.done[f"{issued.kind} {answer.status if answer else 'open'}{code}"] += 1
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _live(ground: Ground, world: World, story: Story, hands: Hands, people: Random, report: Report) -> None:
+    """Everything that happens, in its time; between two things our processes work."""
+    happens: list[tuple[float, int, object]] = [(told.at.timestamp(), 0, told.row) for told in story.tellings]
+    happens += [(order.invoiced_at.timestamp(), 1, order.reference) for order in story.orders if order.invoiced_at is not None]
+    at = ground.clock() + _PEOPLE
+    while at < story.ends:
+        if people.random() < _MEDDLING * report.level:
+            happens.append((at.timestamp(), 2, None))
+        at += _PEOPLE
+    for moment, kind, what in sorted(happens, key=lambda one: (one[0], one[1])):
+        ground.clock.to(ground.clock().fromtimestamp(moment, ground.clock().tzinfo))
+        match kind, what:
+            case 0, dict():
+                ground.ledger.append([prepare(read_telling(what), "platform")])
+            case 1, str():
+                world.invoice(what)
+            case _:
+                if (deed := world.meddle()) is not None:
+                    report.people.append(deed)
+        hands.work()
+
+
+def _revive(ground: Ground) -> None:
+    """People try dead letters again."""
+    with ground.pool.connection() as conn:
+        for (name,) in conn.execute("SELECT id FROM outbox WHERE state = 'dead'").fetchall():
+            try_again(conn, name, ground.clock())
+
+
+def _rest(ground: Ground, hands: Hands) -> None:
+    """Wait for what is due next, again and again, until nothing is, and the ERP was read back twice since."""
+    quiet = 0
+    for _ in range(_MOST_ROUNDS):
+        before = ground.ledger.head()
+        _revive(ground)
+        hands.work()
+        ((pending, next_at),) = ground.rows(
+            "SELECT count(*), min(next_at) FROM outbox WHERE state = 'pending' AND next_at > %s", ground.clock()
+        )
+        quiet = quiet + 1 if not pending and ground.ledger.head() == before else 0
+        if quiet >= 4:
+            return
+        ground.clock.advance(POLL + timedelta(seconds=1))
+        if pending and next_at is not None:
+            ground.clock.to(next_at)
