@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.bootstrap import House
@@ -23,12 +23,21 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/returns/{merchant}/{platform}/{return_id}/decide", dependencies=[DECIDES])
-def decide_here(merchant: Part, platform: Part, return_id: Part, fields: Fields, viewer: Viewing, house: TheHouse) -> Response:
+def decide_here(
+    request: Request, merchant: Part, platform: Part, return_id: Part, fields: Fields, viewer: Viewing, house: TheHouse
+) -> Response:
     key, reason = ReturnKey(merchant, platform, return_id), field(fields, "reason")
     decision = decision_of(fields, viewer)
     record(house, key, decision, viewer, reason)
-    house.catch_up()  # whoever decided sees at once what it made
+    catch_up(request.app, house)
     return RedirectResponse(_back(field(fields, "back")) or of_return(*key), HTTPStatus.SEE_OTHER)
+
+
+def catch_up(app: FastAPI, house: House) -> None:
+    """Whoever decided sees at once what it made, in every count."""
+    house.catch_up()
+    app.state.counted.forget()
+    app.state.badges.forget()
 
 
 def decision_of(fields: Mapping[str, list[str]], viewer: Viewer, more: Mapping[str, str | None] | None = None) -> Decision:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import parse_qs
 
 import psycopg
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, FastAPI, Path, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -20,7 +20,7 @@ from adapters import bulk_runs
 from adapters.bulk_runs import Item, NoSuchRun, Run
 from adapters.event_store import LedgerError
 from api.bootstrap import House, clock, moment
-from api.console.acting import decision_of, record
+from api.console.acting import catch_up, decision_of, record
 from api.console.offers import BULK
 from api.console.rendering import page
 from api.console.viewer import DECIDES, Fields, Viewer, Viewing, field
@@ -78,7 +78,7 @@ def start(request: Request, run: Number, fields: Fields, viewer: Viewing, house:
         taken = bulk_runs.take(conn, run, clock())
     if taken:
         drain: threading.Event = request.app.state.drain
-        threading.Thread(target=_work, args=(house, found, viewer, drain), name=f"bulk-{run}", daemon=True).start()
+        threading.Thread(target=_work, args=(request.app, house, found, viewer, drain), name=f"bulk-{run}", daemon=True).start()
     return RedirectResponse(f"/bulk/{run}", HTTPStatus.SEE_OTHER)
 
 
@@ -90,7 +90,7 @@ def cancel(run: Number, fields: Fields, viewer: Viewing, house: TheHouse) -> Res
     return RedirectResponse(f"/bulk/{run}", HTTPStatus.SEE_OTHER)
 
 
-def _work(house: House, run: Run, viewer: Viewer, drain: threading.Event) -> None:
+def _work(app: FastAPI, house: House, run: Run, viewer: Viewer, drain: threading.Event) -> None:
     """One return after another, each an event of its own."""
     try:
         while not drain.is_set():
@@ -102,7 +102,7 @@ def _work(house: House, run: Run, viewer: Viewer, drain: threading.Event) -> Non
             with house.connection() as conn:
                 bulk_runs.settle(conn, run.id, item.number, state, said)
         if not drain.is_set():
-            house.catch_up()
+            catch_up(app, house)
             with house.connection() as conn:
                 bulk_runs.finish(conn, run.id, clock())
     except (psycopg.Error, LedgerError) as failure:

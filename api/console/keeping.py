@@ -36,3 +36,8 @@ class Kept(Generic[Answer]):
             while len(self._answers) > _MOST_KEPT:
                 self._answers.pop(next(iter(self._answers)))
         return answer
+
+    def forget(self) -> None:
+        """Somebody changed what is counted, and looks at it next."""
+        with self._lock:
+            self._answers.clear()

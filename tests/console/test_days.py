@@ -246,7 +246,8 @@ def test_operations(chromium: Browser, month: House) -> None:
         assert row.get_by_text("Accept the difference").count() == 0, "money is finance's to give up"
         row.get_by_text("Write off").first.click()
         row.locator("textarea:visible").fill("Torn at the seam")
-        row.get_by_role("button", name="Write off").click()
+        with page.expect_navigation():
+            row.get_by_role("button", name="Write off").click()
         page.wait_for_function(
             "name => ![...document.querySelectorAll('[data-row]')].some(row => row.innerText.includes(name))", arg=key.return_id
         )
@@ -256,11 +257,13 @@ def test_operations(chromium: Browser, month: House) -> None:
         decide = page.locator(".card", has=page.get_by_role("heading", name="Decide"))
         page.keyboard.press("a")
         page.keyboard.type("Noor")
-        decide.get_by_role("button", name="Assign").click()
+        with page.expect_navigation():
+            decide.get_by_role("button", name="Assign").click()
         page.wait_for_selector(".lead .owner >> text=Noor")
         decide.get_by_text("Put aside").first.click()
         decide.locator("input[name=until]").fill((clock() + timedelta(days=9)).date().isoformat())
-        decide.get_by_role("button", name="Put aside").click()
+        with page.expect_navigation():
+            decide.get_by_role("button", name="Put aside").click()
         page.wait_for_selector("text=Put aside until")
         page.goto(f"{address}/work?kind=exchange_stuck_in_draft")
         assert other.return_id not in page.inner_text("main")

@@ -122,12 +122,5 @@
   });
   /* Relative times grow old by themselves. */
   setInterval(() => { if (!document.hidden && badge.dataset.state === "live") poke(); }, 60000);
-  /* What a person has unfolded stays so. */
-  document.addEventListener("htmx:before:morph:node", (event) => {
-    const { oldNode, newNode } = event.detail || {};
-    if (!oldNode || !newNode || oldNode.nodeType !== 1 || newNode.nodeType !== 1) return;
-    if (oldNode.tagName === "DETAILS" && newNode.tagName === "DETAILS" && oldNode.open) newNode.open = true;
-    if (oldNode.classList.contains("here")) newNode.classList.add("here");
-  });
   begin();
 })();
