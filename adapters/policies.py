@@ -11,8 +11,11 @@ from typing import Any
 
 from psycopg import Connection
 
+from adapters.event_store import Ledger, Prepared, prepare
+from domain.decisions import PolicyAdopted
 from domain.policy import DEFAULT_POLICY, Policy
-from domain.telling import ReturnKey
+from domain.returns import POLICIES, VERSIONS
+from domain.telling import ReturnKey, Telling
 
 # Whose policy: merchant and platform.
 Party = tuple[str, str]
@@ -77,6 +80,21 @@ def policies_in_force(conn: Connection[Any]) -> Policies:
     return _in_force(_newest(conn))
 
 
+def tell_versions(conn: Connection[Any], ledger: Ledger) -> int:
+    """Put what the log does not have yet into it; gives how many. Told twice, a version is recorded once."""
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM policy_versions WHERE NOT told ORDER BY adopted_at, version").fetchall()  # noqa: S608
+    if not rows:
+        return 0
+    versions = [_read(row) for row in rows]
+    ledger.append([_prepared(one, row[3]) for one, row in zip(versions, rows, strict=True)])
+    with conn.transaction():
+        for one in versions:
+            conn.execute(
+                "UPDATE policy_versions SET told = true WHERE merchant = %s AND platform = %s AND version = %s", (*one.party, one.version)
+            )
+    return len(versions)
+
+
 def versions_of(conn: Connection[Any], party: Party) -> list[Version]:
     """Every version of a party's policy, the newest first."""
     rows = conn.execute(f"SELECT {_COLUMNS} FROM policy_versions WHERE merchant = %s AND platform = %s ORDER BY version DESC", party)  # noqa: S608
@@ -87,6 +105,15 @@ def changes(before: Policy, after: Policy) -> dict[str, tuple[Any, Any]]:
     """The fields that differ, as the configuration writes them."""
     was, now = before.model_dump(mode="json"), after.model_dump(mode="json")
     return {name: (was[name], now[name]) for name in now if was[name] != now[name]}
+
+
+def _prepared(one: Version, policy: Any) -> Prepared:
+    """On the policy's own stream; the version is its name there."""
+    merchant, platform = one.party
+    key = ReturnKey(merchant, f"{POLICIES}{platform}", VERSIONS)
+    fact = PolicyAdopted(version=one.version, policy=json.dumps(policy, sort_keys=True), reason=one.reason)
+    cause = f"person:{one.by}" if one.by is not None else "configuration"
+    return prepare(Telling(key, one.adopted_at, fact, f"version/{one.version}", one.by), cause)
 
 
 def _lock(conn: Connection[Any]) -> dict[Party, Version]:

@@ -16,6 +16,7 @@ from psycopg import Connection
 from adapters.bulk import without_collections
 from adapters.event_store import Ledger, UnreadableEvent
 from adapters.log_batches import Event, LogBatches, Unreadable, in_a_sentence
+from domain.decisions import PolicyAdopted
 from domain.policy import Policy
 from domain.returns import Recorded
 from domain.stored import stream_of
@@ -148,7 +149,7 @@ class Projector:
         for event in events:
             if isinstance(event, Unreadable):
                 unreadable.setdefault(event.key, event)
-            elif event.key not in unreadable:
+            elif event.key not in unreadable and not isinstance(event.fact, PolicyAdopted):
                 together.setdefault(event.key, []).append(event)
         broken = self._set_aside({*together, *unreadable})
         together = {key: told for key, told in together.items() if key not in broken}

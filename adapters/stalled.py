@@ -30,6 +30,7 @@ KINDS: Final = tuple(
         }
     )
 )
+ONE_SIDED: Final = (str(GapKind.REFUND_WITHOUT_CREDIT_NOTE), str(GapKind.CREDIT_NOTE_WITHOUT_REFUND))
 # An ERP that is away for less is nothing to tell anybody of.
 FAILING_FOR: Final = timedelta(minutes=5)
 
@@ -128,7 +129,14 @@ def _told(row: Row, state: ReturnState, policy: Policy, outbox: Sequence[Mapping
 def _rows(conn: Connection[Any], asked: StalledFilter, now: datetime, limit: int, after: Mark | None) -> list[Row]:
     where, parameters = (
         ["true"],
-        {"now": now, "failing": now - FAILING_FOR, "kinds": list(KINDS), "way": sorted(WAY_KINDS), "limit": limit + 1},
+        {
+            "now": now,
+            "failing": now - FAILING_FOR,
+            "kinds": list(KINDS),
+            "way": sorted(WAY_KINDS),
+            "one_sided": list(ONE_SIDED),
+            "limit": limit + 1,
+        },
     )
     for column, values in (("kind", asked.kinds), ("owner", asked.owners), ("merchant", asked.merchants)):
         if values:
@@ -173,10 +181,14 @@ def _outbox(conn: Connection[Any], keys: Sequence[ReturnKey]) -> dict[ReturnKey,
     return rows
 
 
-# Trouble with an ERP is a return's only where no gap of its way says so already.
+# Money on one side only closes by itself as a rule, but not where our note was voided. Trouble with an ERP is a return's only where no
+# gap of its way says so already.
 _WAITING = f"""
-    SELECT merchant, platform, return_id, kind, line, sku, currency, opened_at AS since, owner, explanation AS said FROM gaps
+    SELECT merchant, platform, return_id, kind, line, sku, currency, opened_at AS since, owner, explanation AS said FROM gaps g
     WHERE known_to = 'infinity' AND valid_to = 'infinity' AND (NOT by_clock OR valid_from <= %(now)s) AND kind = ANY(%(kinds)s)
+      AND (kind <> ALL(%(one_sided)s) OR EXISTS (
+        SELECT FROM outbox o WHERE o.merchant = g.merchant AND o.platform = g.platform AND o.return_id = g.return_id
+          AND o.kind = 'post_credit_note' AND o.state = 'done'))
     UNION ALL
     SELECT merchant, platform, return_id, '{UNREACHABLE}', NULL, NULL, NULL, min(failing_since), min(owner), min(answer) FROM outbox o
     WHERE (state = 'dead' OR state = 'pending' AND failing_since < %(failing)s) AND failing_since IS NOT NULL

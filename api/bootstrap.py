@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from adapters.event_store import Ledger
 from adapters.migrations import migrate
-from adapters.policies import Policies, adopt_policies, policies_in_force
+from adapters.policies import Policies, adopt_policies, policies_in_force, tell_versions
 from adapters.postgres.embedded import open_database
 from adapters.projector import Projector
 from adapters.read_models import make_read_models
@@ -55,16 +55,17 @@ class House:
         with self.connection() as conn:
             migrate(conn, self.schema)
             self.policies = adopt_policies(conn, self.settings.policies(), clock()) if adopt else policies_in_force(conn)
+            tell_versions(conn, self.ledger)
             make_read_models(conn, self.schema, self.shape())
 
-    def renew_policies(self, conn: Connection[Any]) -> bool:
-        """Take over what somebody has adopted since; the read models are made anew by it, beside whoever reads them. True where it was."""
+    def renew_policies(self, conn: Connection[Any], shape: str | None) -> str:
+        """Take over what somebody has adopted since; read models of another shape than `shape` are made anew. Gives the shape now."""
         found = policies_in_force(conn)
-        if found.digest() == self.policies.digest():
-            return False
-        self.policies = found
-        make_read_models(conn, self.schema, self.shape())
-        return True
+        if found.digest() != self.policies.digest():
+            self.policies = found
+        if self.shape() != shape:
+            make_read_models(conn, self.schema, self.shape())
+        return self.shape()
 
     def close(self) -> None:
         self.pool.close()

@@ -29,11 +29,11 @@ def project(house: House, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with house.connection() as conn:
-                projector, before = house.projector(conn), -1
-                skus = SkuMap(house.ledger, house.policies.policy_of)
+                shape = None
                 while not stop.is_set():
-                    if house.renew_policies(conn):
-                        projector, before = house.projector(conn), -1
+                    if (now := house.renew_policies(conn, shape)) != shape:
+                        projector, shape, before = house.projector(conn), now, -1
+                        skus = SkuMap(house.ledger, house.policies.policy_of)
                     position = projector.catch_up()
                     if position != before:
                         # What waits for a SKU that somebody has matched on another return need not wait.

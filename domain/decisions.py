@@ -1,6 +1,13 @@
-"""The facts of people: what somebody decided about a return, with the reason. Who and when stand in the telling (`by`, `occurred_at`)."""
+"""The facts of people: what somebody decided about a return, or about all of a connection's, with the reason.
+
+Who and when stand in the telling (`by`, `occurred_at`).
+"""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from domain.content import Content, Currency, Name, SignedMinor, Text, UnitsOfLines
 
@@ -74,3 +81,14 @@ class DocumentAssigned(Content):
     credit_note: Name
     erp: Name
     to: Name
+
+
+class PolicyAdopted(Content):
+    """From here on a connection's returns go by this version of its policy. It stands on the policy's own stream, never on a return's.
+
+    `policy` is its JSON, as it was.
+    """
+
+    version: Annotated[int, Field(strict=True, ge=1)]
+    policy: Annotated[str, StringConstraints(min_length=2, max_length=200_000, pattern=r"^[^\x00]+$")]
+    reason: Text | None = None

@@ -30,6 +30,7 @@ from domain.decisions import (
     GapWaived,
     Noted,
     OrderReferred,
+    PolicyAdopted,
     Reopened,
     RetryAsked,
     Snoozed,
@@ -203,6 +204,7 @@ Working = (
     | WriteOffApproved
     | OrderReferred
     | DocumentAssigned
+    | PolicyAdopted
 )
 Fact = Told | Working
 

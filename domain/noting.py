@@ -34,7 +34,8 @@ def note_due(
     """
     assert state.initiated is not None
     assert policy.erp is not None
-    before: Counter[CreditKey] = Counter(others)
+    # The lines of an order that cannot be read are the return's own: no other return has a part in them.
+    before: Counter[CreditKey] = Counter(others if order.lines else {})
     before.update(credited_by(standing.issued))
     at_first = Counter(before)
     money: list[MoneyLine] = []

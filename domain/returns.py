@@ -33,6 +33,9 @@ from domain.work import NO_WORK, Work, evolve_work
 
 # What stands before the ERP's name where a document has no return: `erp.uk-cin7` in the place of the platform.
 DOCUMENTS: Final = "erp."
+# What stands before the platform's name on the stream of a connection's policy, and the place of the return's id there.
+POLICIES: Final = "policy."
+VERSIONS: Final = "versions"
 EXCHANGE_STATUSES: Final = ("draft", "authorised", "dispatched")
 NoteKey = tuple[str, str]
 # Payout, refund, and the payment that paid it, where it is named.
@@ -130,8 +133,9 @@ class ReturnState:
 
     @property
     def is_document(self) -> bool:
-        """A document of an ERP that names no return stands for itself."""
-        return self.key.platform.startswith(DOCUMENTS)
+        """A document of an ERP that names no return stands for itself; a policy is no return either."""
+        platform = self.key.platform
+        return platform.startswith(DOCUMENTS) or (self.key.return_id == VERSIONS and platform.startswith(POLICIES))
 
     @property
     def order(self) -> str | None:

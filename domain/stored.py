@@ -49,6 +49,7 @@ STORED_NAMES: dict[str, str] = {
     "WriteOffApproved": "return.write_off_approved",
     "OrderReferred": "return.order_referred",
     "DocumentAssigned": "return.document_assigned",
+    "PolicyAdopted": "policy.adopted",
 }
 _FACT_OF: dict[str, type[Fact]] = {stored: FACTS[name] for name, stored in STORED_NAMES.items()}
 VERSION = 1

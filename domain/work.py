@@ -17,6 +17,7 @@ from domain.decisions import (
     GapWaived,
     Noted,
     OrderReferred,
+    PolicyAdopted,
     Reopened,
     RetryAsked,
     Snoozed,
@@ -97,9 +98,10 @@ class Work:
         return found.fact.to if found else platform_sku
 
     def answer(self, instruction: str) -> Answered | None:
-        """None as long as it is under way: never answered, or asked for again since."""
+        """None as long as it is under way: never answered, or asked for again since it was declined. What nobody knows stays unknown until
+        somebody does."""
         found = self.answers.get(instruction)
-        if found is None or found.status in ("accepted", "abandoned"):
+        if found is None or found.status != "declined":
             return found
         asked = max((self.retried[name].at for name in (instruction, None) if name in self.retried), default=None)
         return None if asked is not None and asked >= found.at else found
@@ -188,7 +190,7 @@ def evolve_work(work: Work, fact: Working, at: datetime, number: int) -> Work:
             for told in fact.lines or ():
                 units[told.line] = units.get(told.line, 0) + told.quantity
             return replace(work, all_approved=work.all_approved or fact.lines is None, approved=units)
-        case Noted():
+        case Noted() | PolicyAdopted():
             return work
         case _:
             assert_never(fact)

@@ -156,4 +156,15 @@ WORK_EXAMPLES: dict[str, dict[str, Any]] = {
         "to": "acme/returngo/RMA-1001",
         "by": "j.lindqvist",
     },
+    "PolicyAdopted": {
+        "merchant": "acme",
+        "platform": "policy.returngo",
+        "return": "versions",
+        "occurred_at": "2026-10-07T12:20:00Z",
+        "fact": "PolicyAdopted",
+        "version": 2,
+        "policy": '{"credit_note_on":"scanned"}',
+        "reason": "customers wait for their credit notes",
+        "by": "j.lindqvist",
+    },
 }

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from adapters.policies import Version, adopt, changes, versions_of
+from adapters.policies import Version, adopt, changes, tell_versions, versions_of
 from adapters.previewing import Preview
 from api.bootstrap import House, clock, open_house
 from api.cli.common import DIFFERENCES, OK, ConfigOption, HouseOption, JsonOption, catch_up, checked_house, talk, write_json, write_rows
@@ -96,7 +96,7 @@ def adopt_policy(
 ) -> None:
     """Make the configured policy, or that of a file, the one in force, as a new version.
 
-    It stays until somebody adopts another one, or the configuration changes. A running house takes it over when it starts anew.
+    It stays until somebody adopts another one, or the configuration changes. A running house takes it over within moments.
     """
     if not by.strip():
         raise typer.BadParameter("must not be empty", param_hint="--by")
@@ -112,6 +112,7 @@ def adopt_policy(
             if changed and not dry_run:
                 made = adopt(conn, (one.merchant, one.platform), proposed, clock(), by=by.strip(), reason=reason)
                 version = made.version if made is not None else version
+                tell_versions(conn, opened.ledger)
             told = {name: {"from": before, "to": after} for name, (before, after) in changed.items()}
             rows.append({"connection": one.name, "version": version, "adopted": bool(changed) and not dry_run, "changes": told})
     if json:
@@ -121,7 +122,7 @@ def adopt_policy(
         print(f"{row['connection']}: version {row['version']}{'' if row['changes'] else ', as it was'}")
         for name, change in row["changes"].items():
             print(f"  {name}: {_shown(change['from'])} → {_shown(change['to'])}")
-    talk("nothing was adopted (--dry-run)" if dry_run else "a running house takes it over when it starts anew")
+    talk("nothing was adopted (--dry-run)" if dry_run else "a running house takes it over within moments")
 
 
 @policy.command("preview")

@@ -171,6 +171,7 @@ def test_an_unknown_outcome_can_be_asked_about_again() -> None:
     walk.record(issued, OutcomeUnknown(instruction=issued.instruction, reason="time-out"))
     assert decide(walk, Retry()) == ["RetryAsked"]
     assert walk.plan.superseded == ()
+    assert "instruction_outcome_unknown" in gaps(walk), "it stays unknown until somebody knows"
 
 
 def test_a_sku_is_matched_with_one_that_the_order_has() -> None:

@@ -54,6 +54,8 @@ class Client:
             raise ValueError(f"{place}: Patchworks needs webhook_url, or api_key and flow_id")
         start, core = _roots(settings.base_url)
         self._start, self._core = _Roots(start), _Roots(core)
+        self._webhooks_flow: str | None = None
+        self._looked_for_flow = False
 
     @property
     def asks_runs(self) -> bool:
@@ -100,6 +102,20 @@ class Client:
         rows = objects(listed(self._read("/flows", {"per_page": str(PAGE_ROWS)}), "data", "flows"))
         return next((row for row in rows if first_text(row, "id") == self.flow_id), None)
 
+    def _flow_asked_about(self) -> str | None:
+        """The configured flow, else the one that has the webhook; None where that cannot be told: then runs of all flows are looked at."""
+        if self.flow_id is None and self.webhook_url is not None and not self._looked_for_flow:
+            trigger = _trigger_id(self.webhook_url)
+            try:
+                content = self._read("/flows", {"include": "webhooks", "per_page": str(PAGE_ROWS)})
+            except NotUnderstood:
+                content = None
+            rows = objects(listed(content, "data", "flows"))
+            having = [first_text(row, "id") for row in rows if any(trigger in each.values() for each in objects(row.get("webhooks")))]
+            self._webhooks_flow = having[0] if len(having) == 1 else None
+            self._looked_for_flow = True
+        return self.flow_id or self._webhooks_flow
+
     def runs(self, started_after_ms: int) -> list[Document]:
         """Flow runs started since, with what the flow kept of them, the newest first."""
         asked = {
@@ -108,8 +124,8 @@ class Client:
             "filter[started_after]": str(started_after_ms),
             "per_page": str(PAGE_ROWS),
         }
-        if self.flow_id is not None:
-            asked["filter[flow_id]"] = self.flow_id
+        if (flow := self._flow_asked_about()) is not None:
+            asked["filter[flow_id]"] = flow
         rows: list[Document] = []
         for page in range(1, MOST_PAGES + 1):
             content = self._listed(asked | {"page": str(page)})
@@ -240,6 +256,14 @@ def _roots(base_url: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if parts.path.endswith(_API):
         return (urls[0],), (urls[1],)
     return (urls[0] + _API, urls[0]), (urls[1] + _API, urls[1])
+
+
+def _trigger_id(url: str) -> str:
+    """`…/api/v1/{company}/{webhook}` or with the prefix of a virtual environment behind it."""
+    parts = [part for part in urlsplit(url).path.split("/") if part]
+    if "v1" in parts[:-2]:
+        return parts[parts.index("v1") + 2]
+    return parts[-1] if parts else ""
 
 
 def _address(url: str | None, key: str) -> str | None:

@@ -246,7 +246,8 @@ class PatchworksSandbox:
 
     def _shown_flow(self) -> dict[str, Any]:
         flow = self.flow
-        return {"id": flow.flow_id, "name": "Returns Ledger commands", "is_enabled": flow.enabled, "is_deployed": flow.deployed}
+        triggers = {"webhooks": [{"id": self._webhook.rpartition("/")[2]}], "callbacks": [{"id": self._callback.rpartition("/")[2]}]}
+        return {"id": flow.flow_id, "name": "Returns Ledger commands", "is_enabled": flow.enabled, "is_deployed": flow.deployed} | triggers
 
     def _admit(self, request: SandboxRequest) -> None:
         if request.headers.get("authorization") not in (self._api_key, f"Bearer {self._api_key}"):

@@ -10,6 +10,7 @@ import pytest
 from adapters.erps.patchworks.acks import Ack, amount_of, read_acks
 from adapters.erps.patchworks.envelope import instruction_envelope, read_envelope, schema
 from adapters.erps.port import FOUND_TWICE, REFUSED, FoundTwice, NotThere, Unfinished, Work
+from adapters.sandbox.port import SandboxRequest, SandboxResponse
 from adapters.vendor.answers import Accepted, Declined, Unknown, VendorRefused, VendorTrouble
 from domain.content import Amount
 from domain.erp_facts import OrderMatched
@@ -179,6 +180,24 @@ def test_runs_that_do_not_say_whose_they_are_bar_a_second_sending() -> None:
     answer = erp.carry_out(work)
     assert isinstance(answer, Unknown)
     assert "do not say which command" in answer.reason
+
+
+def test_of_a_webhook_only_the_runs_of_its_flow_are_asked_about() -> None:
+    rig = PatchworksRig(credentials=POLLED, flow={"acknowledge": "tracked"})
+    work = note(rig)
+    asked: list[str] = []
+    handle = rig.sandbox.handle
+
+    def listening(request: SandboxRequest) -> SandboxResponse:
+        if request.path.endswith("/flow-runs"):
+            asked.append(request.query.get("filter[flow_id]", ""))
+        return handle(request)
+
+    rig.sandbox.handle = listening  # type: ignore[method-assign]
+    rig.erp.carry_out(work)
+    later(rig, seconds=5)
+    assert isinstance(rig.erp.find(work), Accepted)
+    assert set(asked) == {"1041"}
 
 
 def test_what_never_arrived_is_sent_again_soon() -> None:

@@ -160,3 +160,23 @@ def test_pages_follow_each_other_without_a_row_lost(bench: Bench) -> None:
             if after is None:
                 break
     assert sorted(told) == names
+
+
+def test_a_note_that_was_voided_by_hand_waits_for_a_word(bench: Bench) -> None:
+    bench.announce()
+    bench.tell("Refunded", refund="RF-1", currency="GBP", amount={"total": "48.00"}, method="original_payment")
+    fold(bench)
+    assert stalled(bench) == [], "it will be credited"
+    bench.tell("Received")
+    bench.work()
+    (note,) = bench.state().notes.values()
+    bench.later(minutes=1)
+    bench.tell("CreditNoteVoided", credit_note=note.credit_note, erp="uk-erp")
+    bench.work()
+    (row,) = stalled(bench)
+    assert (row["kind"], row["actions"][0]) == ("refund_without_credit_note", "returns-ledger resolve acme/returngo/R-1 retry --by YOU")
+    assert "voided" in row["waits_for"]
+    say(bench, Retry())
+    bench.work()
+    assert stalled(bench) == []
+    assert len(bench.state().active_notes()) == 1
