@@ -11,8 +11,12 @@ from psycopg import Connection
 from domain.money import to_text
 from domain.moves import MoneyMove
 from domain.postings import ACCOUNTS, money_postings
-from projections import journal_sql
 
+# By what the accounts are told apart: the method of a refund.
+_MOVED = """
+    SELECT currency, side, CASE side WHEN 'refunded' THEN detail ELSE '' END,
+        sum(total), sum(items), sum(tax), sum(shipping), sum(fees), sum(unexplained)
+    FROM money_moves WHERE occurred_at < %(until)s AND (%(merchant)s::text IS NULL OR merchant = %(merchant)s) GROUP BY 1, 2, 3"""
 _END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -43,10 +47,9 @@ def trial_balance(conn: Connection[Any], as_of: datetime | None = None, merchant
     """Counts what had happened by `as_of`, inclusive, as it is known now."""
     until = as_of + timedelta(microseconds=1) if as_of and as_of < _END_OF_TIME else _END_OF_TIME
     held: dict[str, dict[str, int]] = {}
-    asked = {"from": until, "to": None, "merchant": merchant}
-    for row in conn.execute(journal_sql.opening_money(merchant), asked):
-        move = MoneyMove(until, "", row[2], "", row[3], row[1], *(int(figure) for figure in row[4:]))
-        accounts = held.setdefault(row[1], dict.fromkeys(ACCOUNTS, 0))
+    for currency, side, detail, *figures in conn.execute(_MOVED, {"until": until, "merchant": merchant}):
+        move = MoneyMove(until, "", side, "", detail, currency, *map(int, figures))
+        accounts = held.setdefault(currency, dict.fromkeys(ACCOUNTS, 0))
         for posting in money_postings(move):
             accounts[posting.account] = accounts.get(posting.account, 0) + posting.amount
     return [_of_currency(currency, held[currency]) for currency in sorted(held)]

@@ -10,12 +10,14 @@ from api.console.badge import Badge
 from api.console.keeping import Kept
 from api.console.overview import Counted
 from api.console.rendering import Elsewhere, error_page, go_elsewhere
+from projections.trial_balance import TrialBalance
 
 
 def install(app: FastAPI) -> None:
     """Pages, and errors as pages where a browser asks. Whoever stops the server sets `app.state.drain` first: open streams then end."""
     house: House = app.state.house
     app.state.badges, app.state.counted, app.state.error_page = Kept[Badge](), Kept[Counted](), error_page
+    app.state.balances = Kept[list[TrialBalance]]()
     app.state.pulse, app.state.drain = live.Pulse(house), threading.Event()
     for room in (home, gaps, returns, views, books, work, acting, bulk, lines, live, bundles):
         app.include_router(room.router)

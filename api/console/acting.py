@@ -38,6 +38,7 @@ def catch_up(app: FastAPI, house: House) -> None:
     house.catch_up()
     app.state.counted.forget()
     app.state.badges.forget()
+    app.state.balances.forget()
 
 
 def decision_of(fields: Mapping[str, list[str]], viewer: Viewer, more: Mapping[str, str | None] | None = None) -> Decision:

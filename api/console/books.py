@@ -69,7 +69,9 @@ def show_tie_out(request: Request, asked: Annotated[TieOutAsked, Query()], house
             wrong=sum(map(differs, [*money, *units])),
             differs=differs,
             # The journal is kept as it is known now.
-            balances=None if at.known_at else trial_balance(now.conn, at.as_of, merchant),
+            balances=None
+            if at.known_at
+            else request.app.state.balances.get((at.as_of, merchant), lambda: trial_balance(now.conn, at.as_of, merchant)),
         )
 
 

@@ -22,7 +22,7 @@ _OF_LANE: Final[dict[str, tuple[type, ...]]] = {
     "Money": (told.Refunded, told.RefundReversed, told.PayoutSettled),
     "People": (
         people.Assigned, people.Noted, people.Snoozed, people.DifferenceAccepted, people.GapWaived, people.Reopened, people.RetryAsked,
-        people.WriteOffApproved, people.OrderReferred, people.DocumentAssigned, way.SkuMatched,
+        people.WriteOffApproved, people.OrderReferred, people.DocumentAssigned, people.PolicyAdopted, way.SkuMatched,
     ),
 }  # fmt: skip
 _LANE: Final = {kind: lane for lane, kinds in _OF_LANE.items() for kind in kinds}
@@ -105,6 +105,7 @@ def sentence_of(fact: told.Fact) -> str:
         case (
             people.Assigned() | people.Noted() | people.Snoozed() | people.DifferenceAccepted() | people.GapWaived() | people.Reopened()
             | people.RetryAsked() | people.WriteOffApproved() | people.OrderReferred() | people.DocumentAssigned()
+            | people.PolicyAdopted()
         ):  # fmt: skip
             return _of_people(fact)
         case _:
@@ -155,6 +156,8 @@ def _of_people(fact: Any) -> str:
             return f"To be sent again{because}"
         case people.WriteOffApproved():
             return f"{_of(fact.lines)} may be written off{because}"
+        case people.PolicyAdopted():
+            return f"Version {fact.version} of the policy goes from here on{because}"
         case people.OrderReferred():
             return f"The ERP has the order as {fact.reference}{because}"
         case _:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from adapters.outbox.folding import fold
 from adapters.stalled import Mark, StalledFilter, stalled_page
 from api.bootstrap import moment
 from api.console.offers import BULK, Offer, offers_of_gap
@@ -24,7 +25,6 @@ from domain.matching import suggestions
 from domain.policy import DEFAULT_OWNERS, GapKind
 from domain.stored import stream_of
 from domain.telling import ReturnKey
-from domain.timeline import fold
 
 PAGE_ROWS: Final = 50
 NEW_FOR: Final = timedelta(hours=24)
@@ -82,7 +82,7 @@ def _waiting(house: TheHouse, rows: list[dict[str, Any]], now: datetime, frees: 
     for row in rows:
         key = ReturnKey(row["merchant"], row["platform"], row["return"])
         of_return = events[stream_of(key)]
-        state = fold(key, of_return, house.policies.policy_of(key)).state
+        state = fold(key, of_return)
         sku = state.announced[row["line"]].sku if row["line"] in state.announced else None
         likely: list[str] = []
         if row["kind"] == GapKind.SKU_UNMATCHED and sku is not None and state.work.order is not None:
