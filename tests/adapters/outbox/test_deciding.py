@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from adapters.deciding import decide
+from adapters.outbox.folding import told
 from adapters.policies import Policies
 from adapters.sku_map import SkuMap
 from adapters.stalled import StalledFilter, all_stalled, stalled_page
 from adapters.vendor.answers import Declined
-from domain.deciding import Assign, Decision, MapSku, MatchOrder, Retry, Snooze, Waive
+from domain.content import Amount, LineUnits
+from domain.deciding import Assign, Decision, MapSku, MatchOrder, MatchReturn, Retry, Snooze, Waive
+from domain.facts import CreditNoted
 from domain.refusals import Rejected, Unfitting
+from domain.telling import ReturnKey
 from tests.adapters.outbox.conftest import Bench, key
 from tests.adapters.outbox.ledgers_erp import order
 
@@ -152,14 +156,14 @@ def test_pages_follow_each_other_without_a_row_lost(bench: Bench) -> None:
     names = [f"R-{number}" for number in range(7)]
     wait_for_a_sku(bench, *names)
     fold(bench)
-    told, after = [], None
+    named, after = [], None
     with bench.house.connection() as conn:
         while True:
             rows, after = stalled_page(conn, bench.house.ledger, policy_of(bench), StalledFilter(), bench.at, limit=2, after=after)
-            told += [row["return"] for row in rows]
+            named += [row["return"] for row in rows]
             if after is None:
                 break
-    assert sorted(told) == names
+    assert sorted(named) == names
 
 
 def test_a_note_that_was_voided_by_hand_waits_for_a_word(bench: Bench) -> None:
@@ -180,3 +184,38 @@ def test_a_note_that_was_voided_by_hand_waits_for_a_word(bench: Bench) -> None:
     bench.work()
     assert stalled(bench) == []
     assert len(bench.state().active_notes()) == 1
+
+
+def test_a_document_that_named_no_return_is_given_to_one(bench: Bench) -> None:
+    bench.announce()
+    bench.tell("Refunded", refund="RF-1", currency="GBP", amount={"total": "48.00"}, method="original_payment")
+    alone = ReturnKey("acme", "erp.uk-erp", "CR-9")
+    amount = Amount(items=4000, tax=800, shipping=0, fees=0, total=4800)
+    note = CreditNoted(credit_note="CR-9", erp="uk-erp", currency="GBP", amount=amount, lines=(LineUnits(line="SHIRT", quantity=1),))
+    bench.house.ledger.append([told(alone, bench.at, note, "test")])
+    (row,) = stalled(bench, kinds=("orphan_credit_note",))
+    assert row["actions"][0] == "returns-ledger resolve acme/erp.uk-erp/CR-9 match-return --to RETURN --by YOU"
+    with pytest.raises(Unfitting, match="only a document"):
+        say(bench, MatchReturn(key()))
+    with pytest.raises(LookupError, match="R-77"):
+        give(bench, alone, key("R-77"))
+    facts = give(bench, alone, key())
+    assert [(one["fact"], one["return"]) for one in facts] == [("DocumentAssigned", "CR-9"), ("CreditNoted", "R-1")]
+    assert facts[1]["lines"] == [{"line": "1", "quantity": 1}]
+    fold(bench)
+    with bench.house.connection() as conn:
+        assert conn.execute(OPEN_CLEARING).fetchall() == []
+        assert conn.execute("SELECT return_id FROM outbox_documents WHERE number = 'CR-9'").fetchall() == [("R-1",)]
+    with pytest.raises(Unfitting, match="belongs to a return already"):
+        give(bench, alone, key())
+    bench.tell("Received")
+    bench.work()
+    assert len(bench.state().active_notes()) == 1, "what is credited already is not credited again"
+
+
+def give(bench: Bench, document: ReturnKey, to: ReturnKey) -> list[dict[str, Any]]:
+    return decide(bench.house.ledger, policy_of(bench), document, MatchReturn(to), by="ada", now=bench.at)
+
+
+OPEN_CLEARING = """
+    SELECT return_id, kind FROM gaps WHERE known_to = 'infinity' AND valid_to = 'infinity' AND kind LIKE '%credit_note%'"""

@@ -30,7 +30,7 @@ from projections.moments import Moment
 from projections.tie_out import money_tie_out
 from tests.api.serving import served
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 120.0
 CHANNEL = {"cin7_core": "Main Warehouse", "linnworks": "Default", "patchworks": "Main Warehouse"}
 
 
@@ -57,8 +57,8 @@ class Pair:
     def state(self) -> ReturnState:
         return fold_one(self.house.ledger, ReturnKey("acme", self.platform, "R-1"))
 
-    def wait(self, true: Callable[[ReturnState], bool], what: str) -> ReturnState:
-        ends = time.monotonic() + PATIENCE_SECONDS
+    def wait(self, true: Callable[[ReturnState], bool], what: str, seconds: float = PATIENCE_SECONDS) -> ReturnState:
+        ends = time.monotonic() + seconds
         while not true(state := self.state()):
             assert time.monotonic() < ends, f"{what}: {state.work.answers}, {state.work.not_found}, {state.work.order}"
             time.sleep(0.1)
@@ -109,7 +109,7 @@ def working(database: str, schema: str, tmp_path: Path, platform: str, kind: str
         credentials = {name: address + said if said.startswith("/") else said for name, said in told["credentials"].items()}
         erp = {"name": "erp", "kind": kind, "base_url": address + told["base_url"], "credentials": credentials, "poll": "1s"}
         if kind == "cin7_core":
-            erp["accounts"] = {"write_off": "404", "adjustment": "403", "refund": "140"}
+            erp["accounts"] = {"write_off": "404", "adjustment": "403"}
         connection = {"name": "uk", "merchant": "acme", "platform": platform, "credentials": CREDENTIALS[platform], "erp": "erp"}
         dispositions = {
             "saleable": {"action": "restock", "location": CHANNEL[kind]},
