@@ -12,7 +12,7 @@ from domain.money import CURRENCIES
 
 Compared = Literal["<", "<=", ">", ">=", "="]
 # The columns of `gaps` that hold one word.
-WORD_COLUMNS: Final = ("kind", "owner", "merchant", "platform", "currency", "erp", "sku", "order_ref", "return_id", "line")
+WORD_COLUMNS: Final = ("kind", "owner", "merchant", "platform", "currency", "erp", "sku", "order_ref", "return_id", "line", "assigned_to")
 # These can be found by an index; ids are searched in whatever case they are typed.
 EXACT_COLUMNS: Final = ("kind", "owner", "merchant", "currency")
 
@@ -36,6 +36,12 @@ def one_of(column: str, values: Sequence[str], *, negated: bool = False) -> Narr
     exact = column in EXACT_COLUMNS
     found = f"{column if exact else f'lower({column})'} = ANY({{}}::text[])"
     return Narrowed(f"NOT coalesce({found}, false)" if negated else found, tuple(values if exact else map(str.lower, values)))
+
+
+def whose(names: Sequence[str], *, negated: bool = False) -> Narrowed:
+    """Owned by one of these, or assigned to one of them."""
+    found = "(owner = ANY({}::text[]) OR coalesce(assigned_to = ANY({}::text[]), false))"
+    return Narrowed(f"NOT {found}" if negated else found, tuple(names))
 
 
 def older(than: timedelta, compared: Compared) -> Narrowed:

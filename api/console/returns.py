@@ -141,7 +141,7 @@ def take_readable_evidence(
 
 @router.get("/find", dependencies=[needs(Permission.READ)])
 def find(request: Request, asked: Annotated[Sought, Query()], house: TheHouse) -> Response:
-    """What a person types, pastes or scans: a return's id, else its order or refund, else a search of the gaps."""
+    """What a person types, pastes or scans: a return's id, else its order, refund or credit note, else a search of the gaps."""
     typed = (asked.q or "").strip()
     with reading(house) as now:
         try:
@@ -149,14 +149,16 @@ def find(request: Request, asked: Annotated[Sought, Query()], house: TheHouse) -
         except AmbiguousReturn:
             return page(request, now, "found.html", moment(), typed=typed, keys=_named(now.conn, _BY_ID, typed))
         except NoSuchReturn:
-            keys = _named(now.conn, _BY_ANY_CASE, typed) or _named(now.conn, _BY_ORDER, typed) or _named(now.conn, _BY_REFUND, typed)
+            keys = _named(now.conn, _BY_ANY_CASE, typed) or _named(now.conn, _BY_ORDER, typed) or _named(now.conn, _BY_DOCUMENT, typed)
         if len(keys) == 1:
             return _go(of_return(*keys[0]))
         if keys:
             return page(request, now, "found.html", moment(), typed=typed, keys=keys)
     if any(f"{key}:" in typed for key in KEYS):
         return _go(f"/gaps?q={quote(typed)}")
-    raise unknown_return(f"No return is called {typed!r}, and no order or refund. Give the platform's id, or merchant/platform/id.")
+    raise unknown_return(
+        f"No return is called {typed!r}, and no order, refund or credit note. Give the platform's id, or merchant/platform/id."
+    )
 
 
 def _lanes(steps: list[Any]) -> list[tuple[str, list[Any]]]:
@@ -188,4 +190,7 @@ _BY_ID: Final = "return_id = %(typed)s"
 # As a scanner or a colleague may write it.
 _BY_ANY_CASE: Final = "return_id IN (upper(%(typed)s), lower(%(typed)s), ltrim(%(typed)s, '#'))"
 _BY_ORDER: Final = "order_ref IN (%(typed)s, '#' || %(typed)s, upper(%(typed)s))"
-_BY_REFUND: Final = "return_no IN (SELECT return_no FROM money_moves WHERE document = %(typed)s AND side = 'refunded')"
+# Refunds have an index; credit notes are looked for among all that moved, which only what is nothing else has to wait for.
+_BY_DOCUMENT: Final = """return_no IN (
+    SELECT return_no FROM money_moves WHERE document = %(typed)s AND side = 'refunded'
+    UNION ALL SELECT return_no FROM money_moves WHERE document = %(typed)s AND side = 'credited')"""

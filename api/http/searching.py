@@ -31,6 +31,7 @@ _WORDS: Final = {
     "order": "order_ref",
     "return": "return_id",
     "line": "line",
+    "assigned": "assigned_to",
 }
 KEYS: Final = ("kind", *_WORDS, "age", "amount", "units", "is")
 
@@ -74,7 +75,7 @@ def _condition(key: str, value: str, negated: bool, me: Sequence[str]) -> Narrow
             if key == "owner" and "me" in values:
                 if not me:
                     raise Unsearchable("owner:me needs somebody who is signed in")
-                values = [owner for one in values for owner in (me if one == "me" else (one,))]
+                return narrowing.whose([owner for one in values for owner in (me if one == "me" else (one,))], negated=negated)
             if key == "currency":
                 values = [one.upper() for one in values]
             return narrowing.one_of(_WORDS[key], values, negated=negated)
