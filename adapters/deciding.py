@@ -8,12 +8,18 @@ from typing import Any, Final
 
 from psycopg import Cursor
 
+from adapters.erps.port import DocumentLine
 from adapters.event_store import Appended, Ledger, Prepared, prepare, read_versions
+from adapters.outbox.documents import lines_of
+from adapters.outbox.places import CREDIT_NOTE, Place, forget, keep
 from adapters.sku_map import remember
-from domain.deciding import Assign, Decision, MapSku, Retry, Ruling, rule
+from domain.deciding import Assign, Decision, MapSku, MatchReturn, Retry, Ruling, rule
+from domain.decisions import DocumentAssigned
 from domain.erp_facts import SkuMatched
+from domain.facts import CreditNoted
 from domain.policy import Policy
 from domain.refusals import Unfitting
+from domain.returns import ReturnState
 from domain.stored import stream_of
 from domain.telling import ReturnKey, Telling, read_telling, write_instant, write_telling
 from domain.timeline import fold
@@ -47,8 +53,11 @@ def decide(
         if not events:
             raise LookupError(f"Nobody has told of a return {key}.")
         policy = policy_of(key)
-        ruling = rule(fold(key, events, policy).state, policy, now, decision)
-        tellings = _tellings(key, ruling, by, reason if isinstance(decision, Assign | MapSku) else None)
+        state = fold(key, events, policy).state
+        ruling = rule(state, policy, now, decision)
+        tellings = _tellings(key, ruling, by, reason if isinstance(decision, Assign | MapSku | MatchReturn) else None)
+        if isinstance(decision, MatchReturn):
+            tellings += _taken_over(ledger, policy_of, state, decision, by)
         if not dry_run:
             try:
                 _record(ledger, key, tellings, decision, policy, by, len(events), now)
@@ -62,6 +71,22 @@ def _tellings(key: ReturnKey, ruling: Ruling, by: str, note: str | None) -> list
     told = [*ruling.facts, *([{"fact": "Noted", "text": note}] if note else [])]
     row = {"merchant": key.merchant, "platform": key.platform, "return": key.return_id, "occurred_at": write_instant(ruling.at), "by": by}
     return [read_telling(row | fact, own=True) for fact in told]
+
+
+def _taken_over(ledger: Ledger, policy_of: PolicyOf, alone: ReturnState, decision: MatchReturn, by: str) -> list[Telling]:
+    """A document's credit note, told on the return that it belongs to, of the moment at which it was booked."""
+    events = ledger.events(stream_of(decision.to))
+    if not events:
+        raise LookupError(f"Nobody has told of a return {decision.to}.")
+    state = fold(decision.to, events, policy_of(decision.to)).state
+    found: list[Telling] = []
+    for name, note in alone.notes.items():
+        if name not in state.notes and name not in alone.voided and name not in alone.work.moved_away:
+            booked = alone.note(name)
+            lines = lines_of(state, [DocumentLine(None, one.line, one.quantity) for one in note.lines or ()])
+            fact = CreditNoted(credit_note=note.credit_note, erp=note.erp, currency=booked.currency, amount=booked.amount, lines=lines)
+            found.append(Telling(decision.to, alone.told_at[name], fact, None, by))
+    return found[:1]
 
 
 def _record(
@@ -78,6 +103,11 @@ def _record(
         if isinstance(decision, MapSku) and policy.erp is not None:
             matched = SkuMatched(sku=decision.sku, to=decision.to)
             remember(cursor, key.merchant, policy.erp.name, matched, by, tellings[0].occurred_at)
+        if isinstance(decision, MatchReturn):
+            assigned = tellings[0].fact
+            assert isinstance(assigned, DocumentAssigned)
+            forget(cursor, Place(assigned.erp, CREDIT_NOTE, assigned.credit_note, key))
+            keep(cursor, Place(assigned.erp, CREDIT_NOTE, assigned.credit_note, decision.to))
         if isinstance(decision, Retry):
             _wake(cursor, key, decision.instruction, now)
 

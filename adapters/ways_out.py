@@ -105,6 +105,8 @@ def actions_of(row: Row, state: ReturnState, policy: Policy) -> list[str]:
             return [_typed(row, "write-off", *line, "--reason", "REASON")]
         case kind if kind == UNREACHABLE:
             return [f"returns-ledger outbox list --return {shlex.quote(row.key.return_id)}", "returns-ledger doctor"]
+        case GapKind.ORPHAN_CREDIT_NOTE:
+            return [_typed(row, "match-return", "--to", "RETURN"), _accept(row)]
         case kind if kind in CLEARING_KINDS:
             return [_accept(row), _typed(row, "assign", "--to", "NAME")]
         case _:

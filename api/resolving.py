@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from domain.deciding import (
     Decision,
     MapSku,
     MatchOrder,
+    MatchReturn,
     Note,
     Reopen,
     Retry,
@@ -31,6 +32,7 @@ ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "retry": ((), ("instruction",)),
     "map-sku": (("sku", "to"), ()),
     "match-order": (("order",), ()),
+    "match-return": (("to",), ()),
     "accept-difference": ((), ("currency", "amount")),
     "write-off": ((), ("line",)),
     "assign": (("to",), ()),
@@ -44,8 +46,13 @@ FIELDS: Final = tuple(dict.fromkeys(field for needed, more in ACTIONS.values() f
 ROLES: Final = ("finance", "ops", "admin")
 
 
-def read_decision(action: str, given: Mapping[str, str | None], reason: str | None) -> Decision:
-    """`given`: the fields that were given; an empty text is none. Raises Rejected with the field that is missing, or does not belong."""
+def read_decision(
+    action: str, given: Mapping[str, str | None], reason: str | None, find: Callable[[str], ReturnKey] | None = None
+) -> Decision:
+    """`given`: the fields that were given; an empty text is none. `find` a return by what was typed, where one can be meant.
+
+    Raises Rejected with the field that is missing, or does not belong.
+    """
     if action not in ACTIONS:
         raise Rejected("action", f"{action!r} is no action; these are: {', '.join(ACTIONS)}")
     needed, more = ACTIONS[action]
@@ -66,6 +73,8 @@ def read_decision(action: str, given: Mapping[str, str | None], reason: str | No
             return MapSku(told["sku"], told["to"], reason)
         case "match-order":
             return MatchOrder(told["order"], reason)
+        case "match-return" if find is not None:
+            return MatchReturn(find(told["to"]))
         case "accept-difference":
             return AcceptDifference(reason, told.get("currency"), told.get("amount"))
         case "write-off":
@@ -78,8 +87,10 @@ def read_decision(action: str, given: Mapping[str, str | None], reason: str | No
             return Waive(told["kind"], reason, told.get("line"))
         case "reopen":
             return Reopen(told.get("kind"), reason)
-        case _:
+        case "snooze":
             return Snooze(_until(told["until"]), reason)
+        case _:
+            raise Rejected("action", f"{action} cannot be said here")
 
 
 def may(role: str, decision: Decision) -> bool:
@@ -87,7 +98,7 @@ def may(role: str, decision: Decision) -> bool:
     if role == "admin":
         return True
     match decision:
-        case AcceptDifference():
+        case AcceptDifference() | MatchReturn():
             return role == "finance"
         case WriteOff():
             return role == "ops"

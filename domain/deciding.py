@@ -16,7 +16,7 @@ from domain.money import to_text
 from domain.policy import CLEARING_KINDS, GapKind, Policy
 from domain.refusals import Unfitting
 from domain.returns import NO_COUNTS, ReturnState
-from domain.telling import write_instant
+from domain.telling import ReturnKey, write_instant
 from domain.ways import OWN_KINDS
 
 WAY_KINDS: Final = frozenset({*OWN_KINDS.values(), GapKind.INSTRUCTION_FAILED, GapKind.INSTRUCTION_OUTCOME_UNKNOWN})
@@ -46,6 +46,13 @@ class MatchOrder:
 
     order: str
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReturn:
+    """A document of the ERP that names no return belongs to this one."""
+
+    to: ReturnKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ class Snooze:
     reason: str | None = None
 
 
-Decision = Retry | MapSku | MatchOrder | AcceptDifference | WriteOff | Assign | Note | Waive | Reopen | Snooze
+Decision = Retry | MapSku | MatchOrder | MatchReturn | AcceptDifference | WriteOff | Assign | Note | Waive | Reopen | Snooze
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,8 @@ def rule(state: ReturnState, policy: Policy, now: datetime, decision: Decision) 
             return _map_sku(state, now, decision)
         case MatchOrder(order, reason):
             return _made(now, _at(state.work.reference_at), "OrderReferred", reference=order, reason=reason)
+        case MatchReturn():
+            return _match_return(state, now, decision)
         case AcceptDifference():
             return _accept(state, gaps, now, decision)
         case WriteOff():
@@ -182,6 +191,17 @@ def _map_sku(state: ReturnState, now: datetime, decision: MapSku) -> Ruling:
         if decision.to not in there:
             raise Unfitting(f"The order {order.number or order.order} has no {decision.to!r}; it has {_listed(there)}.")
     return _made(now, _at(before.at if before else None), "SkuMatched", sku=decision.sku, to=decision.to)
+
+
+def _match_return(state: ReturnState, now: datetime, decision: MatchReturn) -> Ruling:
+    if not state.is_document:
+        raise Unfitting(f"{state.key} is a return; only a document that names none can be given to one.")
+    if decision.to.merchant != state.key.merchant:
+        raise Unfitting(f"{decision.to} is not a return of {state.key.merchant}.")
+    for erp, number in sorted(state.notes):
+        if (erp, number) not in state.voided and (erp, number) not in state.work.moved_away:
+            return _made(now, (), "DocumentAssigned", credit_note=number, erp=erp, to=str(decision.to))
+    raise Unfitting(f"{state.key} holds no credit note any more: it was voided, or belongs to a return already.")
 
 
 def _accept(state: ReturnState, gaps: list[Gap], now: datetime, decision: AcceptDifference) -> Ruling:

@@ -12,6 +12,7 @@ from api.bootstrap import clock
 from api.cli.common import ConfigOption, HouseOption, JsonOption, asked_house, console, talk, write_rows
 from api.resolving import ACTIONS, read_decision, resolve
 from domain.refusals import Rejected
+from domain.telling import ReturnKey
 from projections.board import find_return
 
 ROWS_OF_A_TABLE = 50
@@ -50,7 +51,9 @@ def resolve_return(
     by: Annotated[str, typer.Option("--by", help="Who decides.")],
     reason: Annotated[str | None, typer.Option("--reason", help="Why; a must where money or stock is given up.")] = None,
     sku: Annotated[str | None, typer.Option("--sku", help="map-sku: the platform's SKU.")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="map-sku: the ERP's SKU. assign: whose it is, empty for nobody's.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="map-sku: the ERP's SKU. assign: whose it is, empty for nobody's. match-return: the return.")
+    ] = None,
     order: Annotated[str | None, typer.Option("--order", help="match-order: the order's reference in the ERP.")] = None,
     text: Annotated[str | None, typer.Option("--text", help="note: what is to be known.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="waive, reopen: which kind of gap.")] = None,
@@ -70,12 +73,14 @@ def resolve_return(
     if not by.strip():
         raise typer.BadParameter("must not be empty", param_hint="--by")
     try:
-        decision = read_decision(action, given, reason)
+        # What is misspelt is told before anything is opened.
+        read_decision(action, given, reason, lambda typed: ReturnKey("", "", typed))
     except Rejected as wrong:
         raise typer.BadParameter(wrong.reason, param_hint="ACTION" if wrong.field == "action" else f"--{wrong.field}") from None
     with asked_house(house, config) as opened:
         with opened.connection() as conn:
             key = find_return(conn, return_).key
+            decision = read_decision(action, given, reason, lambda typed: find_return(conn, typed).key)
         facts, freed = resolve(opened, key, decision, by=by.strip(), reason=reason, dry_run=dry_run)
         opened.catch_up()
     if json:

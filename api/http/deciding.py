@@ -18,7 +18,7 @@ from api.http.asking import DEFAULT_LIMIT, Asked, Cursor, Limit, Words
 from api.http.auth import Permission, needs
 from api.http.cursors import broken, read_cursor, write_cursor
 from api.http.problems import Problem, bad_parameter, unknown_return
-from api.http.reading import TheHouse, reading
+from api.http.reading import TheHouse, connection, reading
 from api.http.segments import Part
 from api.http.shapes import Instant, Next
 from api.resolving import ACTIONS, FIELDS, may, read_decision, resolve
@@ -131,7 +131,9 @@ def resolve_return(merchant: Part, platform: Part, return_id: Part, told: Resolv
         raise bad_parameter("by", "is missing; say who decides")
     key = ReturnKey(merchant, platform, return_id)
     try:
-        decision = read_decision(told.action, {name: getattr(told, name) for name in FIELDS}, told.reason)
+        with connection(house) as conn:
+            fields = {name: getattr(told, name) for name in FIELDS}
+            decision = read_decision(told.action, fields, told.reason, lambda typed: find_return(conn, typed).key)
         if holder is not None and not may(holder.role, decision):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden", f"A key of the role {holder.role} may not {told.action} here.")
         facts, freed = resolve(house, key, decision, by=by, reason=told.reason, dry_run=told.dry_run)
