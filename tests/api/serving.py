@@ -25,10 +25,10 @@ Row = dict[str, Any]
 
 
 @contextmanager
-def open_test_house(url: str, directory: Path) -> Iterator[House]:
-    """An empty house in a schema of its own, which goes with it."""
+def open_test_house(url: str, directory: Path, **given: Any) -> Iterator[House]:
+    """An empty house in a schema of its own, which goes with it; `given` are further settings."""
     schema = f"test_{uuid4().hex[:16]}"
-    house = House(Settings.model_validate({"data_dir": directory, "schema": schema}), url, None, 8)
+    house = House(Settings.model_validate({"data_dir": directory, "schema": schema, **given}), url, None, 8)
     try:
         house.open()
         yield house

@@ -14,9 +14,11 @@ import openpyxl
 import pytest
 
 from adapters import keys
+from adapters.event_store import prepare
 from api.bootstrap import House, clock
-from domain.telling import ReturnKey
-from tests.api.serving import fact, open_test_house, tell
+from domain.erp_facts import OrderLine, OrderMatched
+from domain.telling import ReturnKey, Telling
+from tests.api.serving import fact, initiated, open_test_house, tell
 from tests.console.browsing import PHONE, Visitor, showing, tell_month, visiting
 
 if TYPE_CHECKING:
@@ -283,6 +285,30 @@ def test_operations(chromium: Browser, month: House) -> None:
         assert page.get_by_role("dialog").is_visible()
         page.keyboard.press("Escape")
         assert not page.get_by_role("dialog").is_visible()
+
+
+def test_a_sku_is_mapped_once_for_every_return_that_waits(chromium: Browser, database: str, tmp_path: Path) -> None:
+    connection = {"merchant": "acme", "platform": "returngo", "credentials": {"api_key": "k", "shop": "acme.myshopify.com"}}
+    erp = {"name": "uk-cin7", "kind": "cin7_core", "credentials": {"account_id": "a", "application_key": "k"}}
+    given = {"connections": [connection | {"name": "uk-returngo", "webhook_secret": "s", "erp": "uk-cin7"}], "erps": [erp]}
+    lines = [{"line": "1", "sku": "SHIRT M", "quantity": 1, "items": "40.00", "tax": "0"}]
+    of_order = OrderLine(order_line="1", sku="SHIRT-M", quantity=9, items=36000, tax=0)
+    with open_test_house(database, tmp_path, **given) as house:
+        for name in ("R-1", "R-2", "R-3"):
+            tell(house, initiated(name, erp="uk-cin7", lines=lines), fact("Received", name))
+            matched = OrderMatched(erp="uk-cin7", order=f"SO-{name}", currency="GBP", invoice="authorised", lines=(of_order,))
+            house.ledger.append([prepare(Telling(ReturnKey("acme", "returngo", name), clock(), matched), "test")])
+        house.catch_up()
+        with showing(house) as address, visiting(chromium, address) as visitor:
+            page = visitor.open("/work?kind=sku_unmatched")
+            assert page.locator("[data-row]").count() == 3
+            row = page.locator("[data-row]").first
+            row.get_by_text("Map the SKU").first.click()
+            assert "3 returns wait with it." in row.inner_text()
+            assert row.get_by_label("SKU in the ERP").input_value() == "SHIRT-M", "the likeliest is there already"
+            with page.expect_navigation():
+                row.get_by_role("button", name="Map the SKU").click()
+            page.wait_for_selector("text=Nothing waits that answers to this.")
 
 
 def test_a_decision_that_does_not_fit_says_why_and_keeps_what_was_typed(chromium: Browser, month: House) -> None:
