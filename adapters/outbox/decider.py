@@ -6,9 +6,9 @@ Deciding twice is deciding once: ids are made of content, a return is decided on
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from psycopg import Connection, Cursor
@@ -17,14 +17,14 @@ from psycopg_pool import ConnectionPool
 from adapters.event_store import Appended, Ledger, Prepared, read_versions
 from adapters.outbox import queue
 from adapters.outbox.folding import fold, read_returns, told
-from adapters.outbox.places import Places, Resettled
+from adapters.outbox.places import Places, Resettled, returns_of_orphans
 from adapters.outbox.siblings import Siblings
 from adapters.outbox.terms import Terms, TermsOf
 from domain.erp_facts import InstructionAbandoned, InstructionIssued
 from domain.matching import Credited
 from domain.policy import Policy
 from domain.process import Plan, plan
-from domain.returns import ReturnState, evolve
+from domain.returns import Recorded, ReturnState, evolve
 from domain.stored import key_of, stream_of
 from domain.telling import ReturnKey
 
@@ -32,6 +32,7 @@ log = logging.getLogger("returns_ledger")
 
 EVENTS_AT_ONCE: Final = 2_000
 RETURNS_AT_ONCE: Final = 50
+REUNITE_EVERY: Final = timedelta(minutes=1)
 
 
 class Planner(Protocol):
@@ -70,6 +71,7 @@ class Decider:
         self._terms_of, self._digest, self._planner = terms_of, terms_digest, planner
         self._renew = renew
         self._begun = False
+        self._reunited_at: datetime | None = None
         # How far the log has been decided on.
         self.position = 0
 
@@ -100,10 +102,21 @@ class Decider:
             self.position = last
             return True
         if again is None:
+            self._reunite()
             return False
         last = self._decide_after(again, most_events)
         self._move("again", again, None if last >= self.position or last == again else last)
         return True
+
+    def _reunite(self) -> None:
+        """A document and its return may have come at the same moment, and missed each other: from time to time they are looked for."""
+        now = self._clock()
+        if self._reunited_at is None or now - self._reunited_at >= REUNITE_EVERY:
+            self._reunited_at = now
+            with self._pool.connection() as conn:
+                keys = [key for key in returns_of_orphans(conn) if self._terms_of(key) is not None]
+            for first in range(0, len(keys), RETURNS_AT_ONCE):
+                self.decide(keys[first : first + RETURNS_AT_ONCE])
 
     def _decide_after(self, position: int, most_events: int) -> int:
         streams, last = self._ledger.touched(position, most_events)
@@ -123,22 +136,32 @@ class Decider:
         places = Places(self._ledger, self._pool, self._clock())
         decisions: list[_Decision] = []
         resettled: list[Resettled] = []
-        for key, events in histories.items():
+        states = self._fold(histories)
+        siblings.expect(states.values())
+        for key, state in states.items():
             terms = self._terms_of(key)
             assert terms is not None
             try:
-                state = fold(key, events)
                 if moved := places.learn(state, terms):
                     # A document turned out to be this return's: what is due is decided once it counts here.
                     resettled += moved
                     continue
-                decision = self._decide_one(state, terms, len(events), siblings)
+                decision = self._decide_one(state, terms, len(histories[key]), siblings)
             except Exception:  # our mistake, or a fact that nobody thought of: this return waits, the others go on
                 log.exception("outbox: %s could not be decided on", key)
                 continue
             decisions.append(decision)
             siblings.learn(_after(decision, self._clock()))
         self._record(decisions, resettled, places)
+
+    def _fold(self, histories: Mapping[ReturnKey, Sequence[Recorded]]) -> dict[ReturnKey, ReturnState]:
+        states: dict[ReturnKey, ReturnState] = {}
+        for key, events in histories.items():
+            try:
+                states[key] = fold(key, events)
+            except Exception:  # it is set aside by the projections, and shown; the others go on
+                log.exception("outbox: %s could not be folded", key)
+        return states
 
     def _decide_one(self, state: ReturnState, terms: Terms, version: int, siblings: Siblings) -> _Decision:
         decision = _Decision(state, terms, version)
@@ -186,9 +209,7 @@ class Decider:
             return facts
 
         def also(cursor: Cursor[Any], _: Sequence[Appended]) -> None:
-            for one in kept:
-                for issued in one.due:
-                    queue.insert(cursor, one.state.key, issued, one.terms, now, one.state.order)
+            queue.insert(cursor, [queue.New(one.state.key, issued, one.terms, one.state.order) for one in kept for issued in one.due], now)
             for name, why in gone.items():
                 queue.abandon(cursor, [name], now, why)
             places.write(cursor)
@@ -203,6 +224,7 @@ class Decider:
 
     def _care(self, cursor: Cursor[Any], decisions: Iterable[_Decision], now: datetime) -> None:
         """Rows that no fact issues: looks at orders; and those that are gone, though their instructions are in the log."""
+        unwanted: list[str] = []
         for one in decisions:
             policy, state = one.terms.policy, one.state
             if policy.erp is None or state.initiated is None:
@@ -210,7 +232,8 @@ class Decider:
             if one.needs_order:
                 queue.want_match(cursor, state.key, policy.erp.name, one.terms.connection, now, _asked_at(state))
             else:
-                queue.no_match_wanted(cursor, state.key, policy.erp.name)
+                unwanted.append(queue.match_id(state.key, policy.erp.name))
+        queue.no_match_wanted(cursor, unwanted)
         names = [issued.instruction for one in decisions for issued in one.open]
         if names:
             rows = {row[0] for row in cursor.execute("SELECT id FROM outbox WHERE id = ANY(%s)", (names,)).fetchall()}

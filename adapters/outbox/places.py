@@ -46,6 +46,9 @@ class Places:
         self._orders: set[tuple[str, str, str, str]] = set()
         self._documents: set[Place] = set()
         self._moved: list[Place] = []
+        with pool.connection() as conn:
+            found = conn.execute("SELECT EXISTS (SELECT FROM outbox_documents WHERE order_key IS NOT NULL)").fetchone()
+        self._any_orphans = bool(found and found[0])
 
     def learn(self, state: ReturnState, terms: Terms) -> list[Resettled]:
         erp = terms.policy.erp
@@ -59,6 +62,8 @@ class Places:
         self._orders |= {(merchant, name, platform, return_id) for name in keys}
         self._documents |= {Place(note.erp, CREDIT_NOTE, note.credit_note, state.key) for note in state.notes.values()}
         self._documents |= {Place(erp.name, EXCHANGE_ORDER, number, state.key) for number in state.exchange_orders}
+        if not self._any_orphans:
+            return []
         return [one for orphan in self._orphans(state, keys) if (one := self._resettle(orphan, state)) is not None]
 
     def write(self, cursor: Cursor[Any]) -> None:
@@ -128,6 +133,15 @@ def returns_of_order(conn: Connection[Any], merchant: str, key: str) -> set[Retu
     return {ReturnKey(*row) for row in rows.fetchall()}
 
 
+def returns_of_orphans(conn: Connection[Any]) -> list[ReturnKey]:
+    """Returns that are the only one to name the order of a document which stands for itself."""
+    return [ReturnKey(*row) for row in conn.execute(_REUNITED).fetchall()]
+
+
+_REUNITED = """
+    SELECT d.merchant, min(o.platform), min(o.return_id) FROM (
+        SELECT DISTINCT merchant, order_key FROM outbox_documents WHERE order_key IS NOT NULL
+    ) AS d JOIN outbox_orders o USING (merchant, order_key) GROUP BY d.merchant, d.order_key HAVING count(*) = 1"""
 _ORDERS = """
     INSERT INTO outbox_orders (merchant, order_key, platform, return_id)
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING"""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
+import orjson
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
@@ -65,18 +66,32 @@ def match_id(key: ReturnKey, erp: str) -> str:
     return "mo-" + instruction_id(key, MATCH_ORDER, erp)[3:]
 
 
-def insert(cursor: Cursor[Any], key: ReturnKey, issued: InstructionIssued, terms: Terms, now: datetime, order: str | None) -> None:
-    """A new row, due at once, or with its batch. Known already: nothing."""
-    batch = terms.batch_of(issued, now)
-    cursor.execute(_INSERT, _row_of(key, issued, terms, now, order) | {"batch": batch and batch[0], "next_at": batch[1] if batch else now})
-    if batch is not None:
-        cursor.execute(_BATCH, {"id": batch[0], "account": account_of(issued, terms), "post_at": batch[1]})
+class New(NamedTuple):
+    """An instruction that gets a row. `order` is the platform's name of the original order."""
+
+    key: ReturnKey
+    issued: InstructionIssued
+    terms: Terms
+    order: str | None
+
+
+def insert(cursor: Cursor[Any], news: Sequence[New], now: datetime) -> None:
+    """Rows in this order, due at once, or with their batch. Known already: nothing."""
+    rows: list[dict[str, Any]] = []
+    for place, (key, issued, terms, order) in enumerate(news):
+        batch = terms.batch_of(issued, now)
+        due = {"batch": batch and batch[0], "next_at": batch[1] if batch else now, "place": place}
+        rows.append(_row_of(key, issued, terms, now, order) | due)
+        if batch is not None:
+            cursor.execute(_BATCH, {"id": batch[0], "account": account_of(issued, terms), "post_at": batch[1]})
+    if rows:
+        cursor.execute(_INSERT, (orjson.dumps(rows).decode(),))
 
 
 def restore(cursor: Cursor[Any], key: ReturnKey, issued: InstructionIssued, terms: Terms, at: datetime, now: datetime) -> None:
     """A row that is gone while its fact is in the log: nobody knows whether it was sent, so it is asked about first."""
     told = _row_of(key, issued, terms, at, None)
-    cursor.execute(_INSERT, told | {"batch": None, "next_at": now})
+    cursor.execute(_INSERT, (orjson.dumps([told | {"batch": None, "next_at": now, "place": 0}]).decode(),))
     cursor.execute("UPDATE outbox SET sent_at = %s WHERE id = %s", (at, issued.instruction))
 
 
@@ -86,8 +101,10 @@ def want_match(cursor: Cursor[Any], key: ReturnKey, erp: str, connection: str, n
     cursor.execute(_WANT_MATCH, told | key._asdict() | {"owner": owner_of(MATCH_ORDER)})
 
 
-def no_match_wanted(cursor: Cursor[Any], key: ReturnKey, erp: str) -> None:
-    cursor.execute("UPDATE outbox SET state = 'done' WHERE id = %s AND state IN ('pending', 'waiting')", (match_id(key, erp),))
+def no_match_wanted(cursor: Cursor[Any], names: Sequence[str]) -> None:
+    """`names` of `match_id`."""
+    if names:
+        cursor.execute("UPDATE outbox SET state = 'done' WHERE id = ANY(%s) AND state IN ('pending', 'waiting')", (list(names),))
 
 
 def may_be_abandoned(cursor: Cursor[Any], ids: Sequence[str]) -> set[str]:
@@ -158,9 +175,12 @@ def _row_of(key: ReturnKey, issued: InstructionIssued, terms: Terms, at: datetim
 _INSERT = """
     INSERT INTO outbox (id, account, connection, merchant, platform, return_id, kind, lanes, issued_at, next_at, owner, batch, order_ref,
         erp_order, currency, amount_minor)
-    VALUES (%(id)s, %(account)s, %(connection)s, %(merchant)s, %(platform)s, %(return_id)s, %(kind)s, %(lanes)s, %(issued_at)s,
-        %(next_at)s, %(owner)s, %(batch)s, %(order_ref)s, %(erp_order)s, %(currency)s, %(amount_minor)s)
-    ON CONFLICT (id) DO NOTHING"""
+    SELECT id, account, connection, merchant, platform, return_id, kind, lanes, issued_at, next_at, owner, batch, order_ref,
+        erp_order, currency, amount_minor
+    FROM jsonb_to_recordset(%s::jsonb) AS told (id text, account text, connection text, merchant text, platform text, return_id text,
+        kind text, lanes text[], issued_at timestamptz, next_at timestamptz, owner text, batch text, order_ref text, erp_order text,
+        currency text, amount_minor bigint, place integer)
+    ORDER BY place ON CONFLICT (id) DO NOTHING"""
 _BATCH = "INSERT INTO outbox_batches (id, account, post_at) VALUES (%(id)s, %(account)s, %(post_at)s) ON CONFLICT (id) DO NOTHING"
 _WANT_MATCH = """
     INSERT INTO outbox AS o (id, account, connection, merchant, platform, return_id, kind, lanes, issued_at, next_at, owner)
@@ -177,7 +197,8 @@ _ABANDON = """
         lease_owner = NULL, lease_until = NULL
     WHERE id = ANY(%(ids)s) AND state <> 'done'"""
 # An earlier one of the return that is not done holds back what shares a lane with it, whatever it waits for; one that is only on its way
-# holds back all but exchanges. A credit note that waits for its batch holds back no goods.
+# holds back all but exchanges. A credit note that waits for its batch holds back no goods, and what waits behind one that was declined is
+# not on its way.
 _LEASE = """
     WITH due AS (
         SELECT id FROM outbox o
@@ -189,7 +210,10 @@ _LEASE = """
             WHERE e.merchant = o.merchant AND e.platform = o.platform AND e.return_id = o.return_id AND e.number < o.number
               AND e.account = o.account AND e.kind <> 'match_order'
               AND ((e.state IN ('pending', 'waiting', 'dead') AND e.lanes && o.lanes)
-                OR (e.state = 'pending' AND e.batch IS NULL AND NOT 'exchange' = ANY(e.lanes || o.lanes)))))
+                OR (e.state = 'pending' AND e.batch IS NULL AND NOT 'exchange' = ANY(e.lanes || o.lanes) AND NOT EXISTS (
+                    SELECT FROM outbox b
+                    WHERE b.merchant = e.merchant AND b.platform = e.platform AND b.return_id = e.return_id AND b.number < e.number
+                      AND b.account = e.account AND b.state IN ('waiting', 'dead') AND b.lanes && e.lanes)))))
         ORDER BY next_at, number LIMIT 1 FOR UPDATE OF o SKIP LOCKED
     )
     UPDATE outbox SET lease_owner = %(owner)s, lease_until = %(until)s, tried_at = %(now)s FROM due WHERE outbox.id = due.id

@@ -57,8 +57,9 @@ class Reader:
                 assert_never(document.kind)
 
     def _note(self, document: ErpDocument, now: datetime) -> Told:
-        if document.amount is None or document.currency is None or document.status not in ("active", "voided"):
-            return Told([], [])  # a draft credits nothing
+        unread = document.status == "active" and (document.amount is None or document.currency is None)
+        if unread or document.status not in ("active", "voided"):
+            return Told([], [])  # a draft credits nothing; of one that is gone, its number says enough
         known = self._known(CREDIT_NOTE, document.number)
         if known:
             return Told([fact for key in known for fact in self._changed(key, document, len(known) == 1, now)], [])

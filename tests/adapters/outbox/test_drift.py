@@ -143,3 +143,18 @@ def test_an_erp_that_cannot_be_read_back_is_asked_again_later(bench: Bench) -> N
     assert not drift.due()
     (poll_at,) = bench.account("poll_at")
     assert 5 < (poll_at - bench.at).total_seconds() <= 10
+
+
+def test_a_document_and_its_return_that_came_at_the_same_moment_find_each_other(bench: Bench) -> None:
+    bench.erp.by_hand.append(note("CN-5", 4800))
+    poll(bench)
+    with bench.house.connection() as conn:
+        # As if the return had been decided on before the orphan was there.
+        conn.execute("UPDATE outbox_documents SET order_key = NULL")
+        bench.announce()
+        bench.work()
+        conn.execute("UPDATE outbox_documents SET order_key = '1001' WHERE platform LIKE 'erp.%'")
+    assert bench.state().active_notes() == []
+    bench.later(minutes=2)
+    bench.work()
+    assert [one.credit_note for one in bench.state().active_notes()] == ["CN-5"]
