@@ -1,5 +1,5 @@
 """The whole world by seed: platforms, a warehouse, an ERP with faults, people who change documents there, and our own workers killed."""
 
-from adapters.simulation.run import Report, simulate
+from adapters.simulation.run import ERPS, Report, simulate
 
-__all__ = ["Report", "simulate"]
+__all__ = ["ERPS", "Report", "simulate"]

@@ -31,6 +31,7 @@ class World(Protocol):
     """One ERP behind its simulator, seeded and changed by people."""
 
     main: str
+    goods_in_with_note: bool
     front: Front
 
     def connect(self, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp: ...

@@ -26,6 +26,7 @@ class Cin7World:
     """`books` of the simulator, and what people do there. `by_hand` counts units that people moved."""
 
     main = "Main Warehouse"
+    goods_in_with_note = True
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self.sandbox = Cin7CoreSandbox(clock)

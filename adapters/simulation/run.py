@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from adapters.event_store import prepare
 from adapters.outbox.listing import try_again
@@ -19,9 +20,12 @@ from adapters.simulation.clocks import VirtualClock
 from adapters.simulation.ground import Ground, open_ground
 from adapters.simulation.hands import POLL, Hands
 from adapters.simulation.invariants import Invariant, check
+from adapters.simulation.linnworks_world import LinnworksWorld
 from adapters.simulation.story import SKUS, Story, write_story
 from domain.telling import read_telling
 
+_WORLDS: Final[Mapping[str, Callable[[VirtualClock, Random], World]]] = {"cin7_core": Cin7World, "linnworks": LinnworksWorld}
+ERPS: Final = tuple(_WORLDS)
 _STOCK = 50
 # How often people look into the ERP, and how often one of them changes something there at the highest level.
 _PEOPLE = timedelta(hours=3)
@@ -37,6 +41,7 @@ class Report:
     seed: int
     returns: int
     level: float
+    erp: str
     invariants: list[Invariant] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     people: list[str] = field(default_factory=list)
@@ -52,17 +57,21 @@ class Report:
         """As JSON."""
         invariants = {one.holds: list(one.broken) or "ok" for one in self.invariants}
         figures = {"events": self.events, "deaths": self.deaths, "by_hand": self.people, "instructions": dict(sorted(self.done.items()))}
-        return {"seed": self.seed, "returns": self.returns, "faults": self.level, **figures, "invariants": invariants}
+        return {"seed": self.seed, "returns": self.returns, "faults": self.level, "erp": self.erp, **figures, "invariants": invariants}
 
 
-def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float = 1.0) -> Report:
-    """In an empty schema. `level` 0 is a good day, 1 the worst one: faults, deaths, late and doubled facts, people who meddle."""
+def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float = 1.0, erp: str | None = None) -> Report:
+    """In an empty schema. `erp`: one of ERPS; None: by the seed.
+
+    `level` 0 is a good day, 1 the worst one: faults, deaths, late and doubled facts, people who meddle.
+    """
     # What spreads retries draws from the common source of chance.
     random.seed(f"simulate/{seed}/jitter")
     began, rng, clock = time.monotonic(), Random(f"simulate/{seed}"), VirtualClock()
-    world: World = Cin7World(clock, Random(f"simulate/{seed}/erp"))
-    story = write_story(rng, returns, level, goods_in_with_note=True)
-    report = Report(seed, returns, level)
+    erp = erp or ERPS[seed % len(ERPS)]
+    world = _WORLDS[erp](clock, Random(f"simulate/{seed}/erp"))
+    story = write_story(rng, returns, level, world.main, world.goods_in_with_note)
+    report = Report(seed, returns, level, erp)
     with open_ground(url, schema, clock, story.policy) as ground:
         world.seed(story.orders, dict.fromkeys(SKUS, _STOCK))
         seeded = world.stock()

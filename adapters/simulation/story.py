@@ -53,9 +53,12 @@ class Story:
     ends: datetime
 
 
-def write_story(rng: Random, returns: int, level: float, goods_in_with_note: bool) -> Story:
-    """`level` 0: everything is told once, at once and in order; 1: late, twice, in any order."""
-    policy = _policy(rng, goods_in_with_note)
+def write_story(rng: Random, returns: int, level: float, main: str, goods_in_with_note: bool) -> Story:
+    """`main` is where the ERP keeps what may be sold.
+
+    `level` 0: everything is told once, at once and in order; 1: late, twice, in any order.
+    """
+    policy = _policy(rng, main, goods_in_with_note)
     orders = [_order(rng, number) for number in range(max(1, returns * 3 // 4))]
     tellings: list[Told] = []
     for number in range(returns):
@@ -66,8 +69,8 @@ def write_story(rng: Random, returns: int, level: float, goods_in_with_note: boo
     return Story(policy, orders, sorted(tellings, key=lambda told: told.at), ends)
 
 
-def _policy(rng: Random, goods_in_with_note: bool) -> Policy:
-    location = {"saleable": {"action": "restock", "location": "Main Warehouse"}, "damaged": {"action": "write_off", "location": "Damaged"}}
+def _policy(rng: Random, main: str, goods_in_with_note: bool) -> Policy:
+    location = {"saleable": {"action": "restock", "location": main}, "damaged": {"action": "write_off", "location": "Damaged"}}
     return Policy.model_validate(
         {
             "credit_note_on": rng.choice(("scanned", "received", "inspected", "restocked", "refunded")),

@@ -21,6 +21,7 @@ def simulate(
     returns: Annotated[int, typer.Option("--returns", min=1, help="How many returns it has.")] = 20,
     faults: Annotated[float, typer.Option("--faults", min=0, max=1, help="From 0, a good day, to 1, the worst one.")] = 1.0,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="So many worlds, one after the other.")] = 1,
+    erp: Annotated[str | None, typer.Option("--erp", help="cin7_core or linnworks; by the seed, if left out.")] = None,
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -28,19 +29,23 @@ def simulate(
 
     In a schema of its own that is dropped afterwards. Exit code 3 where an invariant does not hold.
     """
-    from adapters.simulation import simulate as live  # it brings the simulators
+    from adapters.simulation import ERPS  # it brings the simulators
+    from adapters.simulation import simulate as live
 
+    if erp is not None and erp not in ERPS:
+        raise typer.BadParameter(f"{erp!r}: choose from {', '.join(ERPS)}", param_hint="--erp")
     settings = load_settings(config)
     broken = 0
     with open_database(settings.data_dir, settings.database_url) as url:
         for number in range(seed, seed + seeds):
             with _schema(url) as schema:
-                report = live(url, schema, number, returns, faults)
+                report = live(url, schema, number, returns, faults, erp)
             broken += bool(report.broken)
             if json:
                 write_json(report.told())
                 continue
-            print(f"seed {number}: {returns} returns, {report.events} events, {report.deaths} deaths, {len(report.people)} deeds by hand")
+            figures = f"{report.events} events, {report.deaths} deaths, {len(report.people)} deeds by hand"
+            print(f"seed {number}: {report.erp}, {returns} returns, {figures}")
             for one in report.invariants:
                 print(f"  {'BROKEN' if one.broken else 'ok    '}  {one.holds}")
                 for sentence in one.broken:

@@ -10,8 +10,9 @@ from adapters.simulation import simulate
 
 # At the highest level: a good day is among them by chance, the worst ones, too.
 SEEDS = range(40)
-# 0: a level read late was written over what others had booked in; 13: a draft stayed when the invoice had no room any more.
-BROKE_ONCE = ((0, 12), (13, 12))
+# A level read late was written over what others had booked in; a draft stayed when the invoice had no room any more; a refund that was
+# taken out of Linnworks was told without an amount, and not recorded; a credit note waited behind goods that waited for ever.
+BROKE_ONCE = ((0, 12, "cin7_core"), (13, 12, "cin7_core"), (3, 10, "linnworks"), (7, 10, "linnworks"), (18, 10, "linnworks"))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -19,9 +20,9 @@ def test_the_worst_day_leaves_the_books_whole(database: str, schema: str, seed: 
     assert simulate(database, schema, seed, returns=10).broken == []
 
 
-@pytest.mark.parametrize(("seed", "returns"), BROKE_ONCE)
-def test_what_broke_once_holds(database: str, schema: str, seed: int, returns: int) -> None:
-    assert simulate(database, schema, seed, returns).broken == []
+@pytest.mark.parametrize(("seed", "returns", "erp"), BROKE_ONCE)
+def test_what_broke_once_holds(database: str, schema: str, seed: int, returns: int, erp: str) -> None:
+    assert simulate(database, schema, seed, returns, erp=erp).broken == []
 
 
 @pytest.mark.parametrize("seed", range(6))
