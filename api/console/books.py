@@ -81,7 +81,7 @@ def show_journal(request: Request, asked: Annotated[JournalShown, Query()], hous
         return page(request, now, "journal.html", moment(), asked=asked, listed=journal_page(now, asked))
 
 
-@router.get("/journal/export", dependencies=[needs(Permission.READ)])
+@router.get("/journal/export", dependencies=[needs(Permission.READ, noted="export")])
 def take_journal(asked: Annotated[JournalTaken, Query()], house: TheHouse) -> Response:
     """The whole journal of a span, as `returns-ledger journal` writes it."""
     name, media_type = _FILES[asked.format]

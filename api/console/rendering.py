@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -17,7 +18,7 @@ from api.console.help import HELP, title, usual_owner
 from api.console.offers import BULK, allowed, offers_of_row
 from api.console.viewer import viewer_of
 from api.console.writing import Address
-from api.http.auth import Permission
+from api.http.auth import FORM_FIELD, Permission
 from api.http.problems import Problem
 from api.http.reading import Reading
 from api.http.segments import shown_path
@@ -93,7 +94,9 @@ def here(request: Request) -> Address:
 
 
 def error_page(request: Request, problem: Problem) -> Response:
-    """What went wrong, for people. It needs no database."""
+    """What went wrong, for people. It needs no database. Whoever is nobody yet is asked to sign in first."""
+    if problem.status is HTTPStatus.UNAUTHORIZED and request.method == "GET" and "hx-request" not in request.headers:
+        return RedirectResponse(str(Address("/sign-in", [("back", str(here(request)))])), 303)
     return _response(request, "problem.html", problem.status, problem=problem)
 
 
@@ -111,7 +114,11 @@ def _response(
     request: Request, template: str, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None, **shown: Any
 ) -> Response:
     viewer = viewer_of(request)
+    session = getattr(request.state, "session", None)
+    carried = Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, session.form_token) if session else Markup()
     known = {
+        "form_token": lambda: carried,
+        "visiting": session is not None,
         "viewer": viewer,
         "may_decide": viewer.may(Permission.DECIDE),
         "may_operate": viewer.may(Permission.OPERATE),

@@ -107,7 +107,7 @@ def show_return(
         )
 
 
-@router.get(_ONE + "/evidence.json", dependencies=[needs(Permission.READ)])
+@router.get(_ONE + "/evidence.json", dependencies=[needs(Permission.READ, noted="export")])
 def take_evidence(merchant: Part, platform: Part, return_id: Part, asked: Annotated[MomentAsked, Query()], house: TheHouse) -> Response:
     """Everything known of a return by then, for programs."""
     with reading(house) as now:
@@ -116,7 +116,7 @@ def take_evidence(merchant: Part, platform: Part, return_id: Part, asked: Annota
         return Response(body, media_type="application/json", headers=now.headers() | _to_take(return_id, "json"))
 
 
-@router.get(_ONE + "/evidence.html", dependencies=[needs(Permission.READ)])
+@router.get(_ONE + "/evidence.html", dependencies=[needs(Permission.READ, noted="export")])
 def take_readable_evidence(
     merchant: Part, platform: Part, return_id: Part, asked: Annotated[MomentAsked, Query()], house: TheHouse
 ) -> Response:

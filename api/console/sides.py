@@ -12,14 +12,17 @@ from domain.returns import ReturnState
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A part: what each document says of it (None: nothing), both sums, and the difference; the last row is the total."""
+    """A part: what each document says of it (None: nothing), both sums, and the difference (None: they cannot be compared).
+
+    The last row is the total.
+    """
 
     part: str
     refunds: list[str | None]
     notes: list[str | None]
     refunded: str | None
     credited: str | None
-    difference: str
+    difference: str | None
     is_zero: bool
 
 
@@ -43,8 +46,8 @@ def sides_of(state: ReturnState, currency: str) -> Sides:
         if not any(of_refunds) and not any(of_notes):
             continue
         left, right = _whole(of_refunds), _whole(of_notes)
-        difference = left - right if left is not None and right is not None else 0
-        explained += difference
+        difference = left - right if left is not None and right is not None else None
+        explained += difference or 0
         rows.append(_row(part, of_refunds, of_notes, left, right, difference, currency))
     unexplained = refunded - credited - explained
     if unexplained:
@@ -66,7 +69,7 @@ def _row(
     of_notes: Sequence[int | None],
     left: int | None,
     right: int | None,
-    difference: int,
+    difference: int | None,
     currency: str,
 ) -> Row:
     def told(minor: int | None) -> str | None:
@@ -78,6 +81,6 @@ def _row(
         list(map(told, of_notes)),
         told(left),
         told(right),
-        to_text(difference, currency),
+        told(difference),
         difference == 0,
     )

@@ -115,9 +115,9 @@ def sentence_of(fact: told.Fact) -> str:
 def _of_way(fact: Any) -> str:
     match fact:
         case way.OrderMatched():
-            return f"{fact.erp} has the order as {fact.number or fact.order}, its invoice {fact.invoice}."
+            return f"The order is {fact.number or fact.order} in {fact.erp}, its invoice {fact.invoice}."
         case way.OrderNotFound():
-            return f"{fact.erp} has no order {fact.reference}: {fact.reason}"
+            return _ended(f"No order {fact.reference} in {fact.erp}: {fact.reason}")
         case way.SkuMatched():
             return f"SKU {fact.sku} is {fact.to} in the ERP."
         case way.MovedToQuarantine():
@@ -126,15 +126,15 @@ def _of_way(fact: Any) -> str:
             return f"Credit note {fact.credit_note} was changed in {fact.erp} to {_money(fact.amount, fact.currency)}."
         case way.InstructionIssued():
             amount = f" over {_money(fact.amount, fact.currency)}" if fact.amount else ""
-            return f"{fact.erp} was told to {_KINDS[fact.kind]}{amount}."
+            return f"Told {fact.erp} to {_KINDS[fact.kind]}{amount}."
         case way.InstructionAccepted():
             return f"Done: {fact.document}."
         case way.InstructionDeclined():
-            return f"Declined: {fact.reason} {fact.what_to_do}"
+            return _ended(f"Declined: {_ended(fact.reason)} {fact.what_to_do}")
         case way.OutcomeUnknown():
-            return f"Nobody knows yet what became of it: {fact.reason}"
+            return _ended(f"Nobody knows yet what became of it: {fact.reason}")
         case _:
-            return f"Given up: {fact.reason}"
+            return _ended(f"Given up: {fact.reason}")
 
 
 def _of_people(fact: Any) -> str:
@@ -162,6 +162,10 @@ def _of_people(fact: Any) -> str:
             return f"The ERP has the order as {fact.reference}{because}"
         case _:
             return f"Credit note {fact.credit_note} belongs to {fact.to}."
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else sentence + "."
 
 
 def _units(lines: Sequence[Any]) -> str:
