@@ -176,7 +176,7 @@ class Decider:
             known = state.work.issued.keys()
             decision.due = tuple(one.model_copy(update={"policy": terms.version}) for one in found.due if one.instruction not in known)
             decision.replaced = tuple(name for name in found.superseded if _status(state, name) != "abandoned")
-            decision.needs_order = found.needs_order
+            decision.needs_order = found.needs_order or _another_look(state, barred=bool(found.blocked))
         decision.open = (*unanswered, *declined)
         return decision
 
@@ -264,6 +264,15 @@ def _asked_at(state: ReturnState) -> datetime | None:
     if None in work.retried:
         asked.append(work.retried[None].at[0])
     return max(asked, default=None)
+
+
+def _another_look(state: ReturnState, *, barred: bool) -> bool:
+    """The order is known, and somebody has said since that it is another one, or wants what is barred tried again."""
+    work = state.work
+    asked = [work.reference_at[0]] if work.reference_at else []
+    if barred and None in work.retried:
+        asked.append(work.retried[None].at[0])
+    return work.order_at is not None and any(at > work.order_at[0] for at in asked)
 
 
 def _status(state: ReturnState, instruction: str) -> str | None:

@@ -219,3 +219,25 @@ def give(bench: Bench, document: ReturnKey, to: ReturnKey) -> list[dict[str, Any
 
 OPEN_CLEARING = """
     SELECT return_id, kind FROM gaps WHERE known_to = 'infinity' AND valid_to = 'infinity' AND kind LIKE '%credit_note%'"""
+
+
+def test_a_wrong_order_is_left_for_the_one_that_somebody_names(bench: Bench) -> None:
+    bench.erp.orders |= {"#1001": order("1", ("SHIRT-M", 3, 12000, 2400)), "#2002": order("2", ("SHIRT", 3, 12000, 2400))}
+    bench.announce()
+    bench.tell("Received")
+    bench.work()
+    assert [row["kind"] for row in stalled(bench)] == ["sku_unmatched"]
+    bench.later(minutes=1)
+    say(bench, MatchOrder("#2002"))
+    bench.work()
+    assert stalled(bench) == []
+    assert bench.state().work.order == bench.erp.orders["#2002"]
+
+
+def test_an_order_that_was_mended_in_the_erp_is_looked_at_when_somebody_says_so(bench: Bench) -> None:
+    wait_for_a_sku(bench, "R-1")
+    bench.erp.orders["#1001"] = order("1", ("SHIRT", 3, 12000, 2400))
+    bench.later(minutes=1)
+    say(bench, Retry())
+    bench.work()
+    assert stalled(bench) == []
