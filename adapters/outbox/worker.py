@@ -215,7 +215,9 @@ class Worker:
     def _declined(self, row: Row, state: ReturnState, answer: Declined) -> None:
         """Told once for each reason. What goes away by itself is looked at again; all else waits for a person."""
         now = self._shop.clock()
-        before = state.work.answers.get(row.id)
+        # What was found twice nobody replaces: asked about once more and still there twice, it is told once more.
+        again = answer.code == port.FOUND_TWICE
+        before = state.work.answer(row.id) if again else state.work.answers.get(row.id)
         facts = []
         if before is None or before.status != "declined" or (before.code, before.reason) != (answer.code, answer.reason):
             fact = InstructionDeclined(

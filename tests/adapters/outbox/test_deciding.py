@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -241,3 +242,21 @@ def test_an_order_that_was_mended_in_the_erp_is_looked_at_when_somebody_says_so(
     say(bench, Retry())
     bench.work()
     assert stalled(bench) == []
+
+
+def test_what_is_still_there_twice_opens_its_gap_again(bench: Bench) -> None:
+    bench.announce()
+    bench.tell("Received")
+    bench.erp.faults = ["lost after"]
+    bench.work()
+    row = {"instruction": bench.rows("id", where="kind = 'post_credit_note'")[0][0], "number": "D-99"}
+    with bench.erp.book.open("a") as book:
+        book.write(json.dumps(row) + "\n")
+    bench.later(minutes=1)
+    bench.work()
+    assert [one["kind"] for one in stalled(bench, kinds=("instruction_failed",))] == ["instruction_failed"]
+    bench.later(minutes=1)
+    say(bench, Retry())
+    assert stalled(bench, kinds=("instruction_failed",)) == []
+    bench.work()
+    assert [one["kind"] for one in stalled(bench, kinds=("instruction_failed",))] == ["instruction_failed"]
