@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Identifier
 from adapters.simulation import simulate
 
 # At the highest level: a good day is among them by chance, the worst ones, too.
-SEEDS = range(40)
+SEEDS = range(50)
 # A level read late was written over what others had booked in; a draft stayed when the invoice had no room any more; a refund that was
 # taken out of Linnworks was told without an amount, and not recorded; a credit note waited behind goods that waited for ever.
 BROKE_ONCE = ((0, 12, "cin7_core"), (13, 12, "cin7_core"), (3, 10, "linnworks"), (7, 10, "linnworks"), (18, 10, "linnworks"))
@@ -30,7 +30,7 @@ def test_on_a_good_day_nothing_is_declined_for_trouble(database: str, schema: st
     report = simulate(database, schema, seed, returns=8, level=0.0)
     assert report.broken == []
     assert report.deaths == 0
-    assert {what for what in report.done if "unreachable" in what or "open" in what or "unknown" in what} == set()
+    assert {what for what in report.done if "unreachable" in what or "unknown" in what} == set()
 
 
 def test_the_same_seed_is_the_same_world(database: str, schema: str) -> None:
