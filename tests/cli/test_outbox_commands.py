@@ -16,6 +16,7 @@ import pytest
 
 from adapters.sandbox.cin7_core import Cin7CoreSandbox
 from adapters.sandbox.faults import Front
+from adapters.sandbox.happy_returns import HappyReturnsSandbox
 from adapters.sandbox.serving import sandbox_app
 from tests.api.serving import served
 from tests.cli.test_inbox_commands import answers, free_port, nobody_there, wait_until
@@ -148,3 +149,55 @@ def test_an_erp_that_cannot_be_used_is_refused_with_its_key(terminal: Terminal) 
     assert (refused.code, "erps.uk-cin7.credentials" in refused.err) == (1, True)
     wrong = terminal.type("outbox", "pause", "nobody")
     assert (wrong.code, "no ERP and no connection" in wrong.err) == (1, True)
+
+
+@pytest.mark.slow
+def test_happy_returns_to_cin7_core_with_amounts_out_of_the_erp(terminal: Terminal) -> None:
+    front = Front(Cin7CoreSandbox(lambda: datetime.now(UTC), calls_per_minute=10_000))
+    lines = [{"sku": "SHIRT", "quantity": 3, "price": "40.00", "tax": "24.00"}]
+    front.seed({"orders": [{"reference": "#1001", "lines": lines, "invoice": "authorised"}]})
+    returns = Front(HappyReturnsSandbox(lambda: datetime.now(UTC)))
+    with served(sandbox_app({"cin7-core": front, "happy-returns": returns})) as address:  # type: ignore[arg-type]
+        (terminal.where / "returns-ledger.toml").write_text(
+            f"""
+            [[connections]]
+            name = "us"
+            merchant = "acme"
+            platform = "happy_returns"
+            base_url = "{address}/happy-returns"
+            webhook_secret = "sandbox-secret"
+            poll = "2s"
+            rate = "600/min"
+            credentials = {{ api_key = "sandbox-key", retailer_id = "sandbox-retailer" }}
+            erp = "uk-cin7"
+            [connections.policy.dispositions]
+            sellable = {{ action = "restock", location = "Main Warehouse" }}
+
+            [[erps]]
+            name = "uk-cin7"
+            kind = "cin7_core"
+            base_url = "{address}/cin7-core/ExternalApi/v2"
+            credentials = {{ account_id = "sandbox-account", application_key = "sandbox-key" }}
+            poll = "2s"
+            rate = "6000/min"
+            """
+        )
+        begun = {"orders": {"1001": [{"line": "9120", "sku": "SHIRT"}]}}
+        story = {"start": begun, "then": ["hand_in", "ship", {"inspect": {"*": "sellable"}}]}
+        port = free_port()
+        house = start(terminal, port)
+        try:
+            wait_until(lambda: answers(port), "the house answers")
+            told = {"webhooks_to": f"http://127.0.0.1:{port}/webhooks/us", "seed": story}
+            assert httpx.post(f"{address}/happy-returns/_control", json=told).is_success
+            wait_until(lambda: notes(front) == 1, "a credit note", 90)
+            wait_until(lambda: "restock" in {row["kind"] for row in done(terminal)}, "the goods are put away", 90)
+        finally:
+            house.terminate()
+            house.communicate(timeout=30)
+    (note,) = [row for row in done(terminal) if row["kind"] == "post_credit_note"]
+    assert (note["amount"], note["order"]) == ("48.00", "1001")
+
+
+def done(terminal: Terminal) -> list[dict[str, Any]]:
+    return terminal.type("outbox", "list", "--state", "done", "--json").rows
