@@ -85,7 +85,7 @@ def check(
 
 @policy.command("adopt")
 def adopt_policy(
-    by: Annotated[str, typer.Option("--by", help="Who decides.")],
+    by: Annotated[str, typer.Option("--by", envvar="USER", help="Who decides.")] = "the command line",
     reason: Annotated[str | None, typer.Option("--reason", help="Why.")] = None,
     connection: ConnectionOption = None,
     file: FileOption = None,

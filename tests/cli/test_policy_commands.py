@@ -74,4 +74,4 @@ def test_what_makes_no_policy_is_refused_with_its_key(terminal: Terminal) -> Non
     assert (refused.code, "credit_note_on" in refused.err) == (1, True)
     assert terminal.type("policy", "check", "--connection", "fr").code == 2
     assert terminal.type("policy", "preview", "--against", "soon").code == 2
-    assert terminal.type("policy", "adopt").code == 2
+    assert terminal.type("policy", "adopt", "--by", " ").code == 2
