@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from psycopg import Connection
@@ -15,6 +15,8 @@ from domain.telling import write_instant
 
 ROLES: Final = ("finance", "auditor", "ops", "admin")
 PREFIX: Final = "rl_"
+# How exactly the use of a key is told.
+USED_EVERY: Final = timedelta(hours=1)
 _KEY_BYTES = 32
 _ID_BYTES = 6
 
@@ -71,6 +73,14 @@ def find(conn: Connection[Any], key: str, now: datetime) -> Holder | None:
         (_digest(key), now),
     ).fetchone()
     return Holder(*found) if found else None
+
+
+def used(conn: Connection[Any], holder: Holder, now: datetime) -> bool:
+    """Keep that the key was used; False where that is known of this hour already, so that not every request writes."""
+    return conn.execute(
+        "UPDATE api_keys SET used_at = %(now)s WHERE id = %(id)s AND (used_at IS NULL OR used_at <= %(before)s)",
+        {"id": holder.key_id, "now": now, "before": now - USED_EVERY},
+    ).rowcount == 1
 
 
 def _digest(key: str) -> bytes:

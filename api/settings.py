@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -106,6 +107,32 @@ class ConnectionPolicy(Policy):
     credit_note_posting: Literal["immediate"] | Posting = "immediate"
 
 
+class Sessions(_Table):
+    """Visits to the console: how long one lasts, and how long without a page. `public_url` is what browsers call the house."""
+
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] | None = None
+    lifetime: Annotated[Duration, Field(validate_default=True)] = "12h"  # type: ignore[assignment]  # read as "12h" is
+    idle: Annotated[Duration, Field(validate_default=True)] = "2h"  # type: ignore[assignment]
+
+
+class Oidc(_Table):
+    """The identity provider. `roles` says which values of the claim `role_claim` give which role here."""
+
+    issuer: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: Secret | None = None
+    role_claim: str = "groups"
+    roles: dict[Literal["finance", "auditor", "ops", "admin"], tuple[str, ...]]
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_private(cls, issuer: str) -> str:
+        """Whoever listens in on the way to the provider could sign in as anybody."""
+        if issuer.startswith("http://") and urlsplit(issuer).hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("must begin with https://")
+        return issuer
+
+
 class Connection(_Table):
     """A returns platform's account of one merchant."""
 
@@ -151,6 +178,8 @@ class Settings(_Table):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database: Database = Database()
     inbox: Inbox = Inbox()
+    console: Sessions = Field(default_factory=Sessions)
+    oidc: Oidc | None = None
     connections: tuple[Connection, ...] = ()
     erps: tuple[Erp, ...] = ()
 

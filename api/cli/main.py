@@ -17,7 +17,7 @@ from adapters.inbox.sealing import SealError
 from adapters.platforms.port import UnusableConnection
 from adapters.postgres.embedded import EmbeddedError
 from adapters.side import RebuildError
-from api.cli import administering, asking, deciding, importing, inboxing, outboxing, policies, proving, running, simulating
+from api.cli import administering, asking, deciding, importing, inboxing, outboxing, policies, proving, running, simulating, users
 from api.cli.common import FAILED, talk
 from api.settings import SettingsError
 from domain.refusals import Refusal
@@ -52,6 +52,9 @@ app.command("forget")(inboxing.forget_order)
 app.command("doctor")(administering.doctor)
 app.command("migrate")(administering.migrate_house)
 app.add_typer(administering.keys, name="key")
+app.add_typer(users.people, name="user")
+app.add_typer(users.visits, name="session")
+app.command("audit")(users.show_audit)
 app.add_typer(administering.configuration, name="config")
 
 # What is the operator's or the user's to mend: one line, no traceback.

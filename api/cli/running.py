@@ -18,7 +18,7 @@ import psycopg
 import typer
 
 from adapters.postgres.embedded import EmbeddedError, open_database
-from api.bootstrap import House, open_house
+from api.bootstrap import House, clock, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
 from api.settings import DEMO_HOUSE, Settings, load_settings
 
@@ -91,8 +91,7 @@ def _serve(opened: House, demo: bool, host: str, port: int, stop: threading.Even
     from api.http.app import make_app
     from api.http.heads import BoundedHead
 
-    keys_needed = not (demo and host in LOOPBACK)
-    app = make_app(opened, demo=demo, keys_needed=keys_needed)
+    app = make_app(opened, demo=demo, keys_needed=needs_keys(demo, host))
     settings = uvicorn.Config(
         app, http=BoundedHead, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
     )
@@ -106,6 +105,11 @@ def _serve(opened: House, demo: bool, host: str, port: int, stop: threading.Even
     threading.Thread(target=leave, daemon=True).start()
     server.run()
     stop.set()
+
+
+def needs_keys(demo: bool, host: str) -> bool:
+    """Only the demo, and only for whoever sits at this machine, is open."""
+    return not (demo and host in LOOPBACK)
 
 
 def _end_with_parent(stop: threading.Event) -> None:
@@ -143,6 +147,7 @@ class _Supervisor:
             beside.append("outbox")
         self._parts = [_Part(name) for name in ("worker", "web", *beside)]
         self._stop = threading.Event()
+        self._welcome: str | None = None
 
     def run(self) -> None:
         self._port = _free(self._host, self._port)
@@ -152,8 +157,8 @@ class _Supervisor:
             signal.signal(signal.SIGHUP, lambda *_: self._stop.set())
         with open_database(self._settings.data_dir, self._settings.database_url) as url:
             # Made once, here, before the parts would race to it.
-            with open_house(self._settings, self._house):
-                pass
+            with open_house(self._settings, self._house) as opened:
+                self._welcome = self._first_admin(opened)
             try:
                 for part in self._parts:
                     self._start(part)
@@ -221,6 +226,19 @@ class _Supervisor:
         if not self._stop.is_set():
             what = "Returns Ledger, demo house" if self._demo else "Returns Ledger"
             talk(f"{what}: http://{shown}:{self._port} (Ctrl-C stops it)")
+            if self._welcome is not None:
+                base = self._settings.console.public_url or f"http://{shown}:{self._port}"
+                link = f"{base}/sign-in/link?token={self._welcome}"
+                talk(f"Nobody may sign in yet. The first admin comes in here, once, within a day: {link}")
+
+    def _first_admin(self, opened: House) -> str | None:
+        """What stands in the link for the first admin, where somebody has to sign in and nobody can."""
+        from adapters import people
+
+        if not needs_keys(self._demo, self._host):
+            return None
+        with opened.connection() as conn:
+            return people.first_admin(conn, clock())
 
 
 def _free(host: str, port: int) -> int:

@@ -56,7 +56,6 @@ _templates.globals.update(
     assign=BULK[0],
     allowed=allowed,
     offers_of=offers_of_row,
-    form_token=lambda: "",
     usual_owner=usual_owner,
     help_of=lambda kind: HELP[GapKind(kind)],
 )

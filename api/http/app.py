@@ -12,7 +12,7 @@ from adapters.inbox.writer import GroupWriter
 from api import console
 from api.bootstrap import House
 from api.connecting import make_doors
-from api.http import acks, deciding, description, exports, gaps, health, inbox, outbox, problems, proofs, returns
+from api.http import acks, audit, deciding, description, exports, gaps, health, inbox, outbox, problems, proofs, returns
 from api.http.asking import refuse_repeats
 from api.http.measuring import Measures
 from api.http.segments import KeepSlashes
@@ -44,7 +44,7 @@ def make_app(house: House, *, demo: bool, keys_needed: bool) -> FastAPI:
     )
     app.state.house, app.state.demo, app.state.keys_needed = house, demo, keys_needed
     app.state.measures = Measures(house)
-    for room in (gaps, returns, proofs, exports, inbox, outbox, acks, deciding, description, health):
+    for room in (gaps, returns, proofs, exports, inbox, outbox, acks, deciding, audit, description, health):
         app.include_router(room.router)
     console.install(app)
     problems.install(app)

@@ -29,14 +29,19 @@ _IN_MEMORY_BYTES = 4_000_000
 _CHUNK_BYTES = 256_000
 
 
-@router.get("/gaps.csv", dependencies=[needs(Permission.READ)], responses={200: {"content": {CSV: {}}}}, summary="The gap register as CSV")
+@router.get(
+    "/gaps.csv",
+    dependencies=[needs(Permission.READ, noted="export")],
+    responses={200: {"content": {CSV: {}}}},
+    summary="The gap register as CSV",
+)
 def gaps_csv(asked: Annotated[GapExportAsked, Query()], house: TheHouse) -> Response:
     return _exported(house, asked, write_csv, "gaps.csv", CSV)
 
 
 @router.get(
     "/gaps.xlsx",
-    dependencies=[needs(Permission.READ)],
+    dependencies=[needs(Permission.READ, noted="export")],
     responses={200: {"content": {XLSX: {}}}},
     summary="The gap register as an Excel workbook",
 )

@@ -46,7 +46,7 @@ def test_answers_have_the_shapes_that_are_promised(house: House, client: httpx.C
 def test_every_address_is_described(client: httpx.Client) -> None:
     told: dict[str, Any] = client.get("/api/openapi.json").json()
     assert told["openapi"].startswith("3.")
-    others = {"/api/exports/gaps.csv", "/api/exports/gaps.xlsx", "/acks/{erp}/{secret}", "/livez", "/readyz", "/metrics"}
+    others = {"/api/audit", "/api/exports/gaps.csv", "/api/exports/gaps.xlsx", "/acks/{erp}/{secret}", "/livez", "/readyz", "/metrics"}
     inbox = {"/api/inbox", "/api/inbox/{delivery}", "/api/inbox/{delivery}/replay"}
     deciding = {"/api/stalled", "/api/returns/{merchant}/{platform}/{return_id}/resolve"}
     assert SHAPES.keys() | others | inbox | deciding == {path for path in told["paths"] if not path.startswith("/api/outbox")}

@@ -1,6 +1,7 @@
 """Keys: told once, kept as digests, and asked for wherever one is needed."""
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -14,7 +15,8 @@ from api.http.auth import PERMISSIONS, Guard, Permission
 from tests.api.serving import Row, asking, assert_problem
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-OPEN = {"/livez", "/readyz", "/metrics", "/console/console.css", "/console/mark.svg"}
+OPEN = {"/livez", "/readyz", "/metrics", "/console/console.css", "/console/console.js", "/console/mark.svg"}
+SIGNING_IN = {"/sign-in", "/sign-in/key", "/sign-in/link", "/sign-in/oidc", "/sign-in/oidc/return"}
 ASKED = [
     "/api/gaps",
     "/api/summary",
@@ -125,16 +127,39 @@ def test_every_route_declares_what_it_needs(house: House) -> None:
     assert len(needed) > len(ASKED)
     assert {path for path, guards in needed.items() if len(guards) != 1} == set(), "each route needs exactly one permission"
     posted = {"/acks/{erp}/{secret}"}  # whose secret stands in the path
-    assert {path for path, guards in needed.items() if guards == {Permission.OPEN}} == OPEN | posted
+    assert {path for path, guards in needed.items() if guards == {Permission.OPEN}} == OPEN | posted | SIGNING_IN
+
+
+def test_every_route_refuses_every_role_that_lacks_its_permission(house: House) -> None:
+    with house.connection() as conn:
+        made = {role: keys.create(conn, role=role, name=None, now=clock()).key for role in keys.ROLES}
+    app = make_app(house, demo=False, keys_needed=True)
+    tried = 0
+    with asking(house, keys_needed=True) as client:
+        for route in iter_route_contexts(app.routes):
+            needed = next(one.dependency.permission for one in route.dependencies if isinstance(one.dependency, Guard))
+            if needed is Permission.OPEN:
+                continue
+            path = re.sub(r"{[^}]+}", "1", str(route.path))
+            for method in route.methods or ():
+                assert client.request(method, path).status_code == 401, path
+                for role, key in made.items():
+                    if needed not in PERMISSIONS[role]:
+                        assert_problem(client.request(method, path, headers={"Authorization": f"Bearer {key}"}), 403)
+                        tried += 1
+    assert tried > 20
 
 
 def test_a_browser_without_a_key_is_told_so(house: House) -> None:
     with asking(house, keys_needed=True) as client:
         for path in ("/", "/returns", "/tie-out", "/kinds", "/find?q=R-1", "/returns/a/b/c"):
-            page = client.get(path, headers={"Accept": "text/html"})
-            assert page.status_code == 401
+            sent_on = client.get(path, headers={"Accept": "text/html"})
+            assert sent_on.status_code == 303
+            assert "Basic" not in sent_on.headers["WWW-Authenticate"]
+            page = client.get(sent_on.headers["location"], headers={"Accept": "text/html"})
+            assert page.status_code == 200
             assert "key create --role auditor" in page.text
-            assert "Basic" not in page.headers["WWW-Authenticate"]
+            assert f'name="back" value="{path}"' in page.text, "and back to where one wanted to go"
 
 
 def test_without_keys_nobody_is_asked(client: httpx.Client) -> None:
