@@ -19,7 +19,7 @@ from domain.noting import note_due, paid_units
 from domain.policy import Policy
 from domain.putting_away import Stage, anything_to_treat, arriving, booked_in, goods_due, reached
 from domain.returns import ReturnState
-from domain.standing import Standing, standing_of
+from domain.standing import Standing, goods_are_held, standing_of
 
 WayKind = Literal["order_not_found", "order_not_invoiced", "sku_unmatched", "kit_not_decomposed"]
 
@@ -68,12 +68,13 @@ def plan(state: ReturnState, policy: Policy, others: Credited) -> Plan:
     blocked: tuple[Blocked, ...] = tuple(_barred(wanted, matching))
     barred = {one.line for one in blocked}
     in_note: set[str] = set()
+    held = goods_are_held(state, standing)
     if wanted.note and not barred:
         note = note_due(state, policy, standing, order, matching, wanted.credit, others)
         if note is not None and order.invoice != "authorised":
             blocked += (Blocked("order_not_invoiced", note.amount.total if note.amount else 0),)
         elif note is not None:
-            if policy.erp.goods_in_with_note:
+            if policy.erp.goods_in_with_note and not held:
                 lines = {money.line for money in note.money}
                 goods = tuple(one for name in lines & wanted.goods_in.keys() for one in booked_in(name, wanted.goods_in[name], matching))
                 in_note = {one.line for one in goods}
@@ -82,7 +83,8 @@ def plan(state: ReturnState, policy: Policy, others: Credited) -> Plan:
             due.append(note)
     lines_open = [line for line in wanted.lines if line.line not in barred]
     arriving = {name: places for name, places in wanted.goods_in.items() if name not in in_note}
-    due += goods_due(state, policy, standing, order, matching, lines_open, arriving)
+    if not held:
+        due += goods_due(state, policy, standing, order, matching, lines_open, arriving)
     due += _exchange_due(state, policy, standing, order)
     needs_order = any(one.kind in ("order_not_invoiced", "kit_not_decomposed") for one in blocked)
     return Plan((*due, *released), blocked, needs_order, standing.superseded)

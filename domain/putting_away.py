@@ -122,13 +122,13 @@ def _put(
     line: Line,
     one: _Treated,
     units: int,
-    places: Sequence[str | None],
+    places: Sequence[str],
     target: str | None,
     standing: Standing,
     matching: Matching,
 ) -> None:
     """Take units out of these places; what the ERP's stock does not hold yet, and is not for sale, is booked in where it goes."""
-    for place, count in standing.take(line.line, max(0, units), places):
+    for place, count in standing.take(line.line, max(0, units), places, line.quantity, off_shelves=kind != "restock"):
         done_by: GoodsKind = "book_in" if place is None and kind == "move" else kind
         goods = list(_goods(line.line, count, matching, place, target, one.disposition))
         standing.book(goods, done_by)

@@ -5,33 +5,49 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from domain.erp_facts import GoodsLine, InstructionIssued
 from domain.instructions import units_of
 from domain.returns import NO_COUNTS, ReturnState
 
+GOODS: Final = ("book_in", "move", "restock", "write_off")
+
 
 @dataclass(slots=True)
 class Standing:
-    """Of one return. `credited` counts units by line; `at` units by line and place (None: not in the ERP's stock); `treated` units by
-    line, disposition and kind (restock, write_off, move)."""
+    """Of one return. `credited` counts units by line; `at` units by line and place in the ERP's stock, of which `shelves` are for
+    sale; `booked_in` units by line that were brought into it; `treated` units by line, disposition and kind of instruction."""
 
     issued: tuple[InstructionIssued, ...]
     superseded: tuple[str, ...]
     credited: Counter[str] = field(default_factory=Counter)
-    at: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    at: dict[tuple[str, str], int] = field(default_factory=dict)
+    shelves: set[str] = field(default_factory=set)
     treated: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     booked_in: Counter[str] = field(default_factory=Counter)
 
-    def take(self, line: str, units: int, places: Iterable[str | None]) -> list[tuple[str | None, int]]:
-        """So many units of a line out of these places, in their order; what no place holds comes from outside the ERP's stock."""
+    def take(self, line: str, units: int, places: Iterable[str], announced: int, *, off_shelves: bool) -> list[tuple[str | None, int]]:
+        """Up to so many units of a line out of these places, in their order, then off the shelves; then from outside the ERP's stock, as
+        far as not all announced units were brought in before."""
         taken: list[tuple[str | None, int]] = []
-        for place in places:
+        shelves = sorted(place for of, place in self.at if of == line and place in self.shelves) if off_shelves else ()
+        for place in dict.fromkeys((*places, *shelves)):
             here = min(units, self.at.get((line, place), 0))
             if here > 0:
                 taken.append((place, here))
                 units -= here
-        return [*taken, (None, units)] if units else taken
+        outside = min(units, announced - self.booked_in[line])
+        return [*taken, (None, outside)] if outside > 0 else taken
+
+    def leave(self, line: str, units: int) -> None:
+        """So many units of a line were put away by others: they stand nowhere on the way any more, and are not to be brought in."""
+        for place in sorted(place for of, place in self.at if of == line and place not in self.shelves):
+            here = min(units, self.at[line, place])
+            if here > 0:
+                self.at[line, place] -= here
+                units -= here
+        self.booked_in[line] += units
 
     def book(self, goods: Iterable[GoodsLine], kind: str) -> None:
         """Count goods that are moved; the SKUs of one kit are the same units."""
@@ -44,12 +60,14 @@ class Standing:
                 self._add(one.line, one.from_location, -one.units)
             else:
                 self.booked_in[one.line] += one.units
-            if one.to_location is not None and kind in ("book_in", "move", "post_credit_note"):
+            if one.to_location is not None:
                 self._add(one.line, one.to_location, one.units)
+                if kind == "restock":
+                    self.shelves.add(one.to_location)
             if one.disposition is not None:
                 self.treated[one.line, one.disposition, kind] += one.units
 
-    def _add(self, line: str, place: str | None, units: int) -> None:
+    def _add(self, line: str, place: str, units: int) -> None:
         self.at[line, place] = self.at.get((line, place), 0) + units
 
 
@@ -59,11 +77,9 @@ def standing_of(state: ReturnState) -> Standing:
     Asked for again counts as not issued: what was declined, and a note that was voided afterwards, once somebody says retry.
     """
     work = state.work
-    superseded = tuple(name for name in work.issued if is_superseded(state, name))
-    counted = sorted(
-        (one for name, one in work.issued.items() if name not in superseded and work.counts(name)),
-        key=lambda one: (work.issued_at[one.instruction], work.issued_numbers[one.instruction]),
-    )
+    in_order = sorted(work.issued.values(), key=lambda one: (work.issued_at[one.instruction], work.issued_numbers[one.instruction]))
+    superseded = _superseded(state, in_order)
+    counted = [one for one in in_order if one.instruction not in superseded and work.counts(one.instruction)]
     standing = Standing(tuple(counted), superseded)
     ours = {(one.erp, answer.document) for one in work.issued.values() if (answer := work.answers.get(one.instruction))}
     for one in counted:
@@ -71,11 +87,33 @@ def standing_of(state: ReturnState) -> Standing:
             for told in units_of(one):
                 standing.credited[told.line] += told.quantity
         standing.book(one.goods, one.kind)
+    for line in state.counts:
+        if others := foreign(state, line, "restock") + foreign(state, line, "write_off"):
+            standing.leave(line, others)
     for note in state.active_notes():
         if (note.erp, note.credit_note) not in ours:
             for told in note.lines or ():
                 standing.credited[told.line] += told.quantity
     return standing
+
+
+def _superseded(state: ReturnState, in_order: Iterable[InstructionIssued]) -> tuple[str, ...]:
+    """What was asked for again; with goods also what waited behind them: it follows them once more."""
+    found: list[str] = []
+    goods = False
+    for one in in_order:
+        answer = state.work.answers.get(one.instruction)
+        waits = one.kind in GOODS and (answer is None or answer.status == "declined")
+        if is_superseded(state, one.instruction) or (goods and waits):
+            found.append(one.instruction)
+            goods = goods or bool(one.goods)
+    return tuple(found)
+
+
+def goods_are_held(state: ReturnState, standing: Standing) -> bool:
+    """Is an instruction about goods declined, or its outcome unknown? What comes after it waits until that is settled."""
+    answers = (state.work.answer(one.instruction) for one in standing.issued if one.goods)
+    return any(answer is not None and answer.status in ("declined", "unknown") for answer in answers)
 
 
 def is_superseded(state: ReturnState, instruction: str) -> bool:

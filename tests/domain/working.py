@@ -13,7 +13,7 @@ from domain.instructions import consequences
 from domain.matching import CreditKey
 from domain.policy import ErpTerms, Policy
 from domain.process import Plan, plan
-from domain.returns import ReturnState, evolve
+from domain.returns import Recorded, ReturnState, evolve
 from domain.telling import ReturnKey, read_telling
 
 KEY = ReturnKey("acme", "returngo", "RMA-1")
@@ -48,6 +48,7 @@ class Walk:
     at: datetime = BEGINS
     documents: int = 0
     issued: list[InstructionIssued] = field(default_factory=list)
+    events: list[Recorded] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.state = ReturnState(self.key)
@@ -59,7 +60,9 @@ class Walk:
     def record(self, *facts: Fact) -> Walk:
         for fact in facts:
             self.at += timedelta(minutes=1)
-            self.state = evolve(self.state, fact, self.at, self.state.count + 1)
+            version = self.state.count + 1
+            self.state = evolve(self.state, fact, self.at, version)
+            self.events.append(Recorded(self.key, version, self.at, self.at, fact, position=version, cause="test"))
         return self
 
     @property
