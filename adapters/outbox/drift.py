@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from psycopg import Cursor
 
 from adapters.erps.port import Changes, Erp, ErpDocument
-from adapters.event_store import Appended, LedgerError, Prepared
+from adapters.event_store import Appended, LedgerError, Prepared, UnreadableEvent
 from adapters.inbox.schedule import next_try
 from adapters.outbox import accounts
 from adapters.outbox.places import Place, keep
@@ -55,7 +56,7 @@ class Drift:
             self._finish()
         except VendorError as failure:
             self._fail(failure)
-        except LedgerError:
+        except (LedgerError, psycopg.Error):
             self._pages = None
             raise
         except Exception as broken:  # our mistake, shown with the ERP; its instructions go on
@@ -83,7 +84,15 @@ class Drift:
                 also(cursor, [])
 
     def _told(self, document: ErpDocument) -> Told:
-        return self._reader.read(document, self._shop.clock())
+        try:
+            return self._reader.read(document, self._shop.clock())
+        except UnreadableEvent as unreadable:
+            log.warning("outbox: %s: %s cannot be placed: %s", self._name, document.number, unreadable)
+        except (LedgerError, psycopg.Error):
+            raise
+        except Exception:  # one document that nobody thought of must not end the reading for good
+            log.exception("outbox: %s: %s could not be read", self._name, document.number)
+        return Told([], [])
 
     def _cursor(self) -> dict[str, Any] | None:
         with self._shop.pool.connection() as conn:

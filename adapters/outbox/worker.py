@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, assert_never
 
+import psycopg
 from psycopg import Cursor
 
 from adapters.erps import port
 from adapters.erps.port import FoundTwice, NotThere, Unfinished, Work
-from adapters.event_store import LedgerError, Prepared
+from adapters.event_store import LedgerError, Prepared, UnreadableEvent
 from adapters.inbox.schedule import next_try
 from adapters.outbox import accounts, queue
 from adapters.outbox.folding import answered_at, fold_one, told
@@ -79,12 +80,25 @@ class Worker:
             row = queue.lease(conn, self._account, self._shop.owner, now, waiting_first=self._turn % LOOKS_EVERY == 0)
         if row is None:
             return False
-        state = fold_one(self._shop.ledger, row.key)
-        if row.kind == MATCH_ORDER:
-            self._look(row, state)
-        else:
-            self._carry_on(row, state)
+        try:
+            state = fold_one(self._shop.ledger, row.key)
+            if row.kind == MATCH_ORDER:
+                self._look(row, state)
+            else:
+                self._carry_on(row, state)
+        except UnreadableEvent as unreadable:
+            self._set_back(row, unreadable)
+        except (LedgerError, psycopg.Error):
+            raise  # the database's trouble: all wait for it
+        except Exception as broken:  # what one return does to us must not keep the others waiting
+            log.exception("outbox: %s of %s could not be worked off", row.id, row.key)
+            self._set_back(row, broken)
         return True
+
+    def _set_back(self, row: Row, broken: Exception) -> None:
+        """Tried again later; what was sent stays marked as sent, so that it is asked about first."""
+        again = next_try(self._shop.clock(), row.attempts + 1)
+        self._settle(row, [], self._later(row, f"our mistake: {type(broken).__name__}: {broken}", again, sent=True))
 
     def _look(self, row: Row, state: ReturnState) -> None:
         now = self._shop.clock()

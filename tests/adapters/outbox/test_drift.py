@@ -158,3 +158,11 @@ def test_a_document_and_its_return_that_came_at_the_same_moment_find_each_other(
     bench.later(minutes=2)
     bench.work()
     assert [one.credit_note for one in bench.state().active_notes()] == ["CN-5"]
+
+
+def test_a_document_that_makes_no_sense_does_not_end_the_reading(bench: Bench) -> None:
+    bench.announce()
+    bench.work()
+    bench.erp.by_hand += [note("", 100), note("CN-9", 4800)]
+    poll(bench)
+    assert [one.credit_note for one in bench.state().active_notes()] == ["CN-9"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from adapters.erps.port import Work
 from adapters.outbox import accounts
 from adapters.outbox.decider import Decider
 from adapters.outbox.releasing import ReleasingHand
@@ -14,7 +15,7 @@ from adapters.outbox.worker import Worker
 from adapters.vendor.answers import Accepted, Answer, Declined, Unknown, VendorTrouble
 from domain.decisions import OrderReferred, RetryAsked
 from tests.adapters.outbox.conftest import Bench
-from tests.adapters.outbox.ledgers_erp import BROKEN, DOWN, HALF, LOST_AFTER, LOST_BEFORE, REFUSED, order
+from tests.adapters.outbox.ledgers_erp import BROKEN, DOWN, HALF, LOST_AFTER, LOST_BEFORE, REFUSED, BookErp, order
 
 NOTE = "kind = 'post_credit_note'"
 
@@ -398,3 +399,30 @@ def test_a_reference_that_a_person_gives_is_looked_for_at_once(bench: Bench) -> 
     bench.record(OrderReferred(reference="SO-REAL"))
     bench.work()
     assert len(bench.erp.documents("post_credit_note")) == 1
+
+
+def test_an_answer_that_cannot_be_recorded_keeps_nobody_else_waiting(bench: Bench) -> None:
+    received(bench)
+    bench.announce("R-2")
+    bench.tell("Received", "R-2")
+    bench.decider.catch_up()
+    while bench.rows("id", where="kind = 'match_order' AND state = 'pending'"):
+        bench.worker().go()
+    bench.decider.catch_up()
+    nameless = NamelessErp(bench.erp.book, bench.erp.orders)
+    assert bench.worker(nameless).go()
+    assert bench.rows("state", "sent_at IS NOT NULL", where=f"{NOTE} AND return_id = 'R-1'") == [("pending", True)]
+    bench.work()
+    assert len(bench.state("R-2").active_notes()) == 1
+    bench.later(minutes=1)
+    bench.work()
+    assert len(bench.state("R-1").active_notes()) == 1, "asked about, and found"
+    assert len(bench.erp.documents("post_credit_note")) == 2
+
+
+class NamelessErp(BookErp):
+    """Books a note and says that it has no number."""
+
+    def carry_out(self, work: Work) -> Answer:
+        super().carry_out(work)
+        return Accepted("")
