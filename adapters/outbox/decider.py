@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+import psycopg
 from psycopg import Connection, Cursor
 from psycopg_pool import ConnectionPool
 
-from adapters.event_store import Appended, Ledger, Prepared, read_versions
+from adapters.event_store import Appended, Ledger, LedgerBusy, LedgerUnavailable, Prepared, read_versions
 from adapters.outbox import queue
 from adapters.outbox.folding import fold, read_returns, told
 from adapters.outbox.places import Places, Resettled, returns_of_orphans
@@ -116,18 +117,32 @@ class Decider:
             with self._pool.connection() as conn:
                 keys = [key for key in returns_of_orphans(conn) if self._terms_of(key) is not None]
             for first in range(0, len(keys), RETURNS_AT_ONCE):
-                self.decide(keys[first : first + RETURNS_AT_ONCE])
+                self._decide_apart(keys[first : first + RETURNS_AT_ONCE])
 
     def _decide_after(self, position: int, most_events: int) -> int:
         streams, last = self._ledger.touched(position, most_events)
         keys = [key for key in _keys(streams) if self._terms_of(key) is not None]
         for first in range(0, len(keys), RETURNS_AT_ONCE):
-            self.decide(keys[first : first + RETURNS_AT_ONCE])
+            self._decide_apart(keys[first : first + RETURNS_AT_ONCE])
         return last
 
     def _move(self, column: str, before: int, after: int | None) -> None:
         with self._pool.connection() as conn:
             conn.execute(f"UPDATE outbox_position SET {column} = %s WHERE {column} = %s".encode(), (after, before))  # noqa: S608
+
+    def _decide_apart(self, keys: Sequence[ReturnKey]) -> None:
+        """All together; where that cannot be recorded, in halves, until the one whose fault it is stands alone."""
+        try:
+            self.decide(keys)
+        except (psycopg.OperationalError, LedgerUnavailable, LedgerBusy):
+            raise
+        except Exception:
+            if len(keys) == 1:
+                log.exception("outbox: what was decided on %s could not be recorded", keys[0])
+                return
+            middle = len(keys) // 2
+            self._decide_apart(keys[:middle])
+            self._decide_apart(keys[middle:])
 
     def decide(self, keys: Sequence[ReturnKey]) -> None:
         """On these returns, as they are now. One whose facts break the rules' rooms never stops the others."""

@@ -1,0 +1,34 @@
+"""Deciding: one return that cannot be decided on, or whose decision cannot be recorded, stops no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.outbox.decider import Decider
+from domain.matching import Credited
+from domain.policy import Policy
+from domain.process import Plan, plan
+from domain.returns import ReturnState
+from tests.adapters.outbox.conftest import Bench
+
+
+def breaking(state: ReturnState, policy: Policy, others: Credited) -> Plan:
+    """R-1 breaks the planner; what it plans for R-2 cannot be stored."""
+    if state.key.return_id == "R-1":
+        raise ZeroDivisionError("a mistake")
+    found = plan(state, policy, others)
+    if state.key.return_id == "R-2":
+        due: tuple[Any, ...] = tuple(one.model_copy(update={"instruction": "rl-\x00"}) for one in found.due)
+        return Plan(due, found.blocked, found.needs_order, found.superseded)
+    return found
+
+
+def test_a_return_that_cannot_be_decided_on_stops_no_other(bench: Bench) -> None:
+    decider = Decider(bench.house.ledger, bench.house.pool, bench.clock, bench.terms_of, planner=breaking)
+    bench.decided = decider
+    for name in ("R-1", "R-2", "R-3"):
+        bench.announce(name)
+        bench.tell("Received", name)
+    bench.work()
+    assert {row["return"] for row in bench.erp.documents()} == {"R-3"}
+    assert decider.position == bench.house.ledger.head()
