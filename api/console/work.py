@@ -26,7 +26,8 @@ from domain.policy import DEFAULT_OWNERS, GapKind
 from domain.stored import stream_of
 from domain.telling import ReturnKey
 
-PAGE_ROWS: Final = 50
+# Each row has its forms with it.
+PAGE_ROWS: Final = 30
 NEW_FOR: Final = timedelta(hours=24)
 WORSENING_AFTER: Final = timedelta(days=7)
 

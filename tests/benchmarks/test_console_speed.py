@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import httpx
 import pytest
 
@@ -10,6 +12,7 @@ from projections.board import find_return
 from tests.api.serving import served
 from tests.benchmarks.conftest import LARGE_RETURNS, SMALL_RETURNS, OpenHouse
 from tests.benchmarks.measuring import tell, timed
+from tests.console.browsing import open_browser, showing, visiting
 
 pytestmark = pytest.mark.benchmark
 
@@ -58,3 +61,18 @@ def test_a_page(house_of: OpenHouse, path: str) -> None:
         f"GET {path}", figure, f"at {SMALL_RETURNS:,}: p50 {small.median * 1000:.0f} ms", large.median / small.median, "p50 under 100 ms"
     )
     assert large.median < 4 * AT_ONCE
+
+
+@pytest.mark.parametrize("path", ["/", "/gaps", "/work", "/tie-out"])
+def test_first_paint(house_of: OpenHouse, path: str) -> None:
+    """In a real Chromium, from the click to the first words on the screen."""
+    seen = []
+    with open_browser() as browser, showing(house_of(LARGE_RETURNS)) as address, visiting(browser, address) as visitor:
+        for _ in range(7):
+            page = visitor.open(path)
+            page.wait_for_timeout(200)
+            seen.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+            page.close()
+    taken = statistics.median(seen)
+    tell(f"first paint of {path}", f"{taken:.0f} ms", "500 ms", taken / 500, "at most 1")
+    assert taken < 5_000
