@@ -5,17 +5,28 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from adapters.erps.port import ErpSettings
 from adapters.inbox.sealing import Seal, SealError
-from domain.policy import Duration, ErpTerms, Policy
+from domain.money import to_minor
+from domain.policy import Duration, ErpTerms, GapKind, Policy
 
 PREFIX = "RETURNS_LEDGER_"
 FILE_NAME = "returns-ledger.toml"
@@ -133,6 +144,80 @@ class Oidc(_Table):
         return issuer
 
 
+class Smtp(_Table):
+    """The server that takes the house's mail."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    sender: Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password: Secret | None = None
+
+
+class AlertChannel(_Table):
+    """Where people are told: `to` for email, `url` for the others, `secret` (whsec_…) for webhook."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+    kind: Literal["email", "slack", "teams", "webhook"]
+    to: tuple[Annotated[str, Field(pattern=r"^[^\s@,]+@[^\s@,]+$")], ...] = ()
+    url: Secret | None = None
+    secret: Secret | None = None
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> AlertChannel:
+        for name, needed in (("to", self.kind == "email"), ("url", self.kind != "email"), ("secret", self.kind == "webhook")):
+            if needed != bool(getattr(self, name)):
+                raise ValueError(f"{self.name}: {self.kind} {'needs' if needed else 'has no'} {name}")
+        return self
+
+
+class AlertRule(_Table):
+    """Which gaps are told of, each once."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+    kinds: tuple[GapKind, ...] = ()
+    owners: tuple[str, ...] = ()
+    older_than: Duration = timedelta()
+    over: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("over")
+    @classmethod
+    def _is_money(cls, over: dict[str, str]) -> dict[str, str]:
+        for currency, amount in over.items():
+            to_minor(amount, currency)
+        return over
+
+
+class AlertDigest(_Table):
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+    at: time = time(8)
+    owner: str | None = None
+
+
+class Alerts(_Table):
+    """Whom the house tells of gaps. In `quiet` hours (from, to) nobody is told; it comes afterwards."""
+
+    timezone: Annotated[str, AfterValidator(Posting._is_known)] = "UTC"
+    quiet: tuple[time, time] | None = None
+    channels: tuple[AlertChannel, ...] = ()
+    rules: tuple[AlertRule, ...] = ()
+    digests: tuple[AlertDigest, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> Alerts:
+        names = [channel.name for channel in self.channels]
+        rules = [rule.name for rule in self.rules]
+        for kind, given in (("channels", names), ("rules", rules)):
+            if len(set(given)) < len(given):
+                raise ValueError(f"two {kind} have the same name")
+        for told in [*(rule.channels for rule in self.rules), *(digest.channels for digest in self.digests)]:
+            if unknown := set(told) - set(names):
+                raise ValueError(f"there is no channel with the name {sorted(unknown)[0]!r}")
+        return self
+
+
 class Connection(_Table):
     """A returns platform's account of one merchant."""
 
@@ -180,6 +265,8 @@ class Settings(_Table):
     inbox: Inbox = Inbox()
     console: Sessions = Field(default_factory=Sessions)
     oidc: Oidc | None = None
+    smtp: Smtp | None = None
+    alerts: Alerts = Alerts()
     connections: tuple[Connection, ...] = ()
     erps: tuple[Erp, ...] = ()
 

@@ -7,11 +7,13 @@ import threading
 
 import psycopg
 
+from adapters.alerts.running import ROUND_SECONDS, round_of
 from adapters.demo.feed import Feed, count_live
 from adapters.event_store import LedgerError
 from adapters.inbox.lines import run_lines
 from adapters.outbox.running import run_outbox
 from adapters.sku_map import SkuMap
+from api.alerting import alert_terms
 from api.bootstrap import House, clock
 from api.connecting import open_lines
 from api.posting import open_outbox
@@ -57,6 +59,18 @@ def work_outbox(house: House, stop: threading.Event) -> None:
     """Decide what the ERPs are to do, have them do it, and read them back, until `stop`."""
     with open_outbox(house, stop, release_desks) as outbox:
         run_outbox(outbox)
+
+
+def tell_people(house: House, stop: threading.Event) -> None:
+    """Tell people of gaps, as the configuration says, until `stop`. A database that goes away is waited for."""
+    terms = alert_terms(house.settings)
+    while not stop.is_set():
+        try:
+            with house.connection() as conn:
+                round_of(conn, terms, clock())
+        except psycopg.Error as failure:
+            log.warning("alerts: %s; trying again", str(failure).strip())
+        stop.wait(ROUND_SECONDS)
 
 
 def feed(house: House, stop: threading.Event) -> None:

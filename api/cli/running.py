@@ -22,7 +22,7 @@ from api.bootstrap import House, clock, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
 from api.settings import DEMO_HOUSE, Settings, load_settings
 
-PARTS = ("web", "worker", "inbox", "outbox", "feed")
+PARTS = ("web", "worker", "inbox", "outbox", "alerts", "feed")
 STOP_SECONDS = 4.0
 # A part that dies is started again; one that keeps dying ends the house, so that whoever watches it hears of it.
 MOST_STARTS, WITHIN_SECONDS = 5, 60.0
@@ -65,7 +65,7 @@ def run(
 
 
 def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host: str, port: int) -> None:
-    from api.worker import feed, project, work_inbox, work_outbox  # the web server's process has no use for it
+    from api.worker import feed, project, tell_people, work_inbox, work_outbox  # the web server's process has no use for it
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,6 +81,8 @@ def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host
             work_inbox(opened, stop)
         elif part == "outbox":
             work_outbox(opened, stop)
+        elif part == "alerts":
+            tell_people(opened, stop)
         else:
             feed(opened, stop)
 
@@ -145,6 +147,9 @@ class _Supervisor:
         # Nor must an ERP that does not answer.
         if not demo and any(connection.erp is not None for connection in settings.connections):
             beside.append("outbox")
+        # A mail server that hangs is nobody else's affair either.
+        if not demo and (settings.alerts.rules or settings.alerts.digests):
+            beside.append("alerts")
         self._parts = [_Part(name) for name in ("worker", "web", *beside)]
         self._stop = threading.Event()
         self._welcome: str | None = None
