@@ -11,7 +11,7 @@ from collections.abc import Mapping
 METHODS = frozenset({"original_payment", "store_credit", "gift_card", "bank_transfer", "platform_instant", "exchange"})
 # Table → what its words may be mapped to; None: any text.
 MEANINGS: dict[str, frozenset[str] | None] = {
-    "rma_status": frozenset({"open", "received", "done", "cancelled"}),
+    "rma_status": frozenset({"open", "received", "validated", "finished", "done", "cancelled"}),
     "shipment_status": frozenset({"on_the_way", "received", "cancelled"}),
     "resolution_types": frozenset({"refund", "exchange", "store_credit"}),
     "transaction_types": METHODS | {"no_refund"},
@@ -22,14 +22,15 @@ MEANINGS: dict[str, frozenset[str] | None] = {
     "dispositions": None,
 }
 DEFAULTS: dict[str, dict[str, str]] = {
-    # All seven are published. `Done` says that the money is settled, not that the goods came: it sets in when the refund covers the
-    # balance. Who closes RMAs by hand when the parcel is there may map it to `received`.
+    # All seven are published. Who jumps to `Validated` or `Done` has the goods and is through with them: they came in, and were looked at.
+    # `Done` can also set in by itself, when the refund covers the balance: who refunds before the goods are there maps it to `done`, which
+    # says nothing of goods.
     "rma_status": {
         "Pending": "open",
         "Approved": "open",
         "Received": "received",
-        "Validated": "received",
-        "Done": "done",
+        "Validated": "validated",
+        "Done": "finished",
         "Rejected": "cancelled",
         "Canceled": "cancelled",
         "Cancelled": "cancelled",
@@ -113,8 +114,14 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "RMA_CANCELED": "cancelled",
         "RMA_CANCELLED": "cancelled",
     },
-    # What validation found. The text of a nonRestockableReason may stand here too, and goes before `not_restockable`.
-    "dispositions": {"restockable": "restockable", "not_restockable": "damaged", "not_returned": "not-returned"},
+    # What validation found. The text of a nonRestockableReason may stand here too, and goes before `not_restockable`. `not_validated`: the
+    # RMA is validated or done, and nobody said of any unit how it was; what that means, the merchant must say.
+    "dispositions": {
+        "restockable": "restockable",
+        "not_restockable": "damaged",
+        "not_returned": "not-returned",
+        "not_validated": "not-validated",
+    },
 }
 
 

@@ -196,7 +196,7 @@ def _is_watched(rma: Rma, now: datetime) -> bool:
     if rma.status == "cancelled":
         return False
     quiet = now - rma.latest(now)
-    if rma.status == "done":
+    if rma.status in ("done", "finished"):
         return rma.awaits_parcels and quiet < WATCH_DONE
     return quiet < WATCH_OPEN
 

@@ -162,7 +162,7 @@ class _OneReading:
             if parcel == "received":
                 groups.setdefault(unit.parcel, []).append(unit)
             # An RMA is received as a whole; where parcels are told one by one, a parcel still on its way is not meant.
-            elif unit.found is not None or (self.rma.status == "received" and not (by_parcel and parcel == "on_the_way")):
+            elif unit.found is not None or (self.rma.is_here and not (by_parcel and parcel == "on_the_way")):
                 groups.setdefault(None, []).append(unit)
         # A parcel is a receipt, also where two have come by the time we look: it must not matter when we look.
         for units in groups.values():
@@ -178,11 +178,13 @@ class _OneReading:
 
     def _inspected(self) -> None:
         looked_at: list[tuple[datetime, Unit, str]] = []
+        unseen = "not_validated" if self.rma.found_as_a_whole else None
         for unit in self.rma.units:
+            found = unit.found or unseen
             # What did not come is no inspection, unless it was said to have come: then somebody has to look for it.
-            if unit.found is None or (unit.found == "not_returned" and unit.line not in self.told.received):
+            if found is None or (found == "not_returned" and unit.line not in self.told.received):
                 continue
-            disposition = self._disposition(unit)
+            disposition = self._disposition(unit, found)
             before = self.told.inspected.get(unit.line)
             at = unit.found_at or self.rma.first("validated") or self.rma.first("done") or self.latest
             if before is None:
@@ -195,11 +197,10 @@ class _OneReading:
             lines = [{**_line(unit), "disposition": disposition} for _, unit, disposition in sitting]
             self._tell("Inspected", f"inspected/{_first(units)}", max(at for at, _, _ in sitting), lines=lines)
 
-    def _disposition(self, unit: Unit) -> str:
-        assert unit.found is not None
+    def _disposition(self, unit: Unit, found: str) -> str:
         reason = text(nested(unit.item, "itemValidationStatusResponse").get("nonRestockableReason"))
-        named = self.mappings.meaning("dispositions", reason) if unit.found == "not_restockable" else None
-        disposition = named or self.mappings.meaning("dispositions", unit.found)
+        named = self.mappings.meaning("dispositions", reason) if found == "not_restockable" else None
+        disposition = named or self.mappings.meaning("dispositions", found)
         assert disposition is not None, "each finding has a default"
         return disposition
 

@@ -63,6 +63,16 @@ class Rma:
         return min((at for what, at in self._events if what == happening), default=None)
 
     @property
+    def is_here(self) -> bool:
+        """Does its status say that all of it came?"""
+        return self.status in ("received", "validated", "finished")
+
+    @property
+    def found_as_a_whole(self) -> bool:
+        """Is it validated or done, though nobody has looked at any unit? Where some were looked at, the others' turn is to come."""
+        return self.status in ("validated", "finished") and all(unit.found is None for unit in self.units)
+
+    @property
     def created_at(self) -> datetime | None:
         return self.first("created") or instant(self.document.get("createdAt"))
 

@@ -141,7 +141,7 @@ class TestMappings:
         ("tables", "message"),
         [
             ({"colours": {"red": "blue"}}, "connections.uk.mappings.colours: ReturnGO has no such table"),
-            ({"rma_status": {"Done": "finished"}}, "connections.uk.mappings.rma_status.Done: 'finished' must be one of"),
+            ({"rma_status": {"Done": "ended"}}, "connections.uk.mappings.rma_status.Done: 'ended' must be one of"),
         ],
     )
     def test_what_does_not_exist_is_refused_with_its_key(self, tables: dict[str, dict[str, str]], message: str) -> None:

@@ -122,14 +122,41 @@ class TestInitiated:
 
 
 class TestGoods:
-    def test_not_looked_at_yet_is_no_finding(self) -> None:
-        reading = read(rma(item("1"), parcel="Received", status="Done"))
+    @pytest.mark.parametrize("status", ["Pending", "Approved", "Received"])
+    def test_not_looked_at_yet_is_no_finding(self, status: str) -> None:
+        reading = read(rma(item("1"), parcel="Received", status=status))
         assert [fact["fact"] for fact in reading.facts] == ["Initiated", "Received"]
 
-    def test_done_says_nothing_of_goods(self) -> None:
+    @pytest.mark.parametrize("status", ["Validated", "Done"])
+    @pytest.mark.parametrize("parcel", [None, "Shipped", "Received"])
+    def test_a_jump_is_one_receipt_and_one_inspection(self, status: str, parcel: str | None) -> None:
+        desk = house()
+        units = [item("1", itemValidationStatusResponse=looked_at(1, 1)), item("2", itemValidationStatusResponse=looked_at(1, 0))]
+        reading = read(rma(*units, parcel=parcel, status=status), desk)
+        (received,), (inspected,) = told(reading, "Received"), told(reading, "Inspected")
+        assert [line["line"] for line in received["lines"]] == ["1", "2"]
+        assert [line["disposition"] for line in inspected["lines"]] == ["restockable", "damaged"]
+
+    @pytest.mark.parametrize("status", ["Validated", "Done"])
+    def test_a_jump_without_a_validation_is_an_inspection_that_nobody_has_named(self, status: str) -> None:
+        desk = house()
+        reading = read(rma(item("1"), item("2"), parcel="Shipped", status=status), desk)
+        assert [fact["fact"] for fact in reading.facts] == ["Initiated", "Received", "Inspected"]
+        assert [line["disposition"] for line in told(reading, "Inspected")[0]["lines"]] == ["not-validated", "not-validated"]
+        assert told(read(rma(item("1"), item("2"), parcel="Received", status=status), desk), "Received") == []
+        assert not desk.conflicts
+        (named,) = told(read(rma(item("1"), status=status), dispositions={"not_validated": "restockable"}), "Inspected")
+        assert named["lines"][0]["disposition"] == "restockable"
+
+    def test_where_some_were_looked_at_the_others_wait_for_it(self) -> None:
+        reading = read(rma(item("1", itemValidationStatusResponse=looked_at(True, True)), item("2"), status="Validated"))
+        assert sorted(line["line"] for row in told(reading, "Received") for line in row["lines"]) == ["1", "2"]
+        assert [line["line"] for row in told(reading, "Inspected") for line in row["lines"]] == ["1"]
+
+    def test_done_can_be_said_to_be_about_money_only(self) -> None:
         """ReturnGO closes an RMA when the refund covers the balance."""
-        assert told(read(rma(item("1"), parcel="Shipped", status="Done")), "Received") == []
-        assert len(told(read(rma(item("1"), parcel="Shipped", status="Done"), rma_status={"Done": "received"}), "Received")) == 1
+        reading = read(rma(item("1"), parcel="Shipped", status="Done"), rma_status={"Done": "done"})
+        assert [fact["fact"] for fact in reading.facts] == ["Initiated"]
 
     @pytest.mark.parametrize("status", ["Received", "Validated"])
     def test_the_rmas_own_status_says_that_all_came(self, status: str) -> None:
