@@ -29,8 +29,8 @@ log = logging.getLogger("returns_ledger")
 CHECK_SECONDS: Final = 5.0
 
 
-def settings_of(connection: Connection) -> ConnectionSettings:
-    """A connection as the adapters know it."""
+def settings_of(connection: Connection, among: Sequence[Connection] = ()) -> ConnectionSettings:
+    """A connection as the adapters know it; `among` are all of the house, where what else it has matters."""
     return ConnectionSettings(
         connection.name,
         connection.merchant,
@@ -40,7 +40,14 @@ def settings_of(connection: Connection) -> ConnectionSettings:
         {name: secret.get_secret_value() for name, secret in connection.credentials.items()},
         connection.mappings,
         connection.refunds_from,
+        any(_posts(other, connection) for other in (connection, *among)),
     )
+
+
+def _posts(other: Connection, connection: Connection) -> bool:
+    """Does this other one have an ERP that books what `connection` tells, its own returns or those that it is the shop of?"""
+    same = (other.merchant, other.platform) == (connection.merchant, connection.platform)
+    return other.erp is not None and (same or other.refunds_from == connection.name)
 
 
 def check_connections(settings: Settings) -> None:
@@ -98,12 +105,12 @@ def _line(house: House, inbox: Inbox, connection: Connection, stop: threading.Ev
     orders = orders_of(platform if shop is None else platform_of(house, shop, stop, stack)) or orders_at_erp(house, connection, stop, stack)
     refunds_for = [other.platform for other in house.connections if other.refunds_from == connection.name]
     poll = connection.poll if isinstance(connection.poll, timedelta) else None
-    return Line(inbox, settings_of(connection), platform, stop, poll=poll, orders=orders, refunds_for=refunds_for)
+    return Line(inbox, settings_of(connection, house.connections), platform, stop, poll=poll, orders=orders, refunds_for=refunds_for)
 
 
 def platform_of(house: House, connection: Connection, stop: threading.Event, stack: ExitStack) -> Platform:
     http = stack.enter_context(make_http())
-    return make_platform(settings_of(connection), http, _turns(house, connection, stop))
+    return make_platform(settings_of(connection, house.connections), http, _turns(house, connection, stop))
 
 
 def _turns(house: House, connection: Connection, stop: threading.Event) -> Callable[[], None]:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol, runtime_checkable
 
 from adapters.erps.port import NotThere, Work
-from adapters.platforms.port import Platform
+from adapters.platforms.port import Platform, Releasing
 from adapters.vendor.answers import Accepted, Answer, Declined, VendorTrouble
 from domain.erp_facts import OrderMatched, OrderNotFound
 
 NOT_SUPPORTED = "not_supported"
-
-
-@runtime_checkable
-class Releasing(Protocol):
-    """A platform that can be told to pay. What it has released already it does not release again: it looks before it sends."""
-
-    def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer: ...
 
 
 class ReleasingHand:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
+from adapters.vendor.answers import Answer
 from domain.telling import ReturnKey, Telling
 
 # A contract fact as `domain.telling.read_telling` reads it.
@@ -21,6 +22,7 @@ class ConnectionSettings:
 
     `base_url` None: the vendor's own. `mappings` holds what the operator set beside the room's defaults, by what is mapped:
     `{"dispositions": {"A": "damaged"}}`. `refunds_from` names the Shopify connection whose refunds and orders belong to these returns.
+    `erp_posts`: an ERP brings the goods of these returns back into stock, and its word on that is the one that counts.
 
     Every platform's room has `connect(*, connection: ConnectionSettings, http: httpx.Client, wait_turn: Callable[[], None]) -> Platform`.
     It sends nothing yet. `wait_turn` is called before each request to the vendor: it waits for the account's quota, which all processes
@@ -36,6 +38,7 @@ class ConnectionSettings:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     mappings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     refunds_from: str | None = None
+    erp_posts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +196,17 @@ class Hinting(Protocol):
 
     def subject(self, delivery: Delivery) -> str | None:
         """What the delivery points at, such as an RMA's id; None where it has to be read by itself. Never raises."""
+
+
+@runtime_checkable
+class Releasing(Protocol):
+    """A platform that can be told to pay."""
+
+    def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer:
+        """Have the customer paid for the return, whose order has the name `order`. `conditions`: how the goods were found, by line.
+
+        Money is released once: what is released already is not released again, because the platform looks before it sends; and what was
+        sent without an answer is only sent again where the vendor itself makes one of two. Declined says what a person can do.
+
+        Raises VendorTrouble and VendorRefused only where it is certain that nothing was done.
+        """

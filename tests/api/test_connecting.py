@@ -76,6 +76,20 @@ def test_a_connection_is_told_with_its_secrets_and_shows_none() -> None:
     assert "access_token" not in repr(told)
 
 
+def test_a_shop_knows_whether_an_erp_posts_what_it_tells() -> None:
+    erps = [{"name": "cin7", "kind": "cin7_core", "credentials": {"account_id": "a", "application_key": "k"}}]
+
+    def posts(*connections: dict[str, Any]) -> bool:
+        made = settings_with(*connections, erps=erps).connections
+        return settings_of(made[0], made).erp_posts
+
+    assert not posts(SHOP)
+    assert posts(SHOP | {"erp": "cin7"})
+    assert posts(SHOP, RETURNGO | {"refunds_from": "shop", "erp": "cin7"})
+    assert not posts(SHOP, RETURNGO | {"erp": "cin7"})
+    assert posts(SHOP, SHOP | {"name": "posting", "erp": "cin7"})
+
+
 def test_lines_know_whose_refunds_they_are(house: House, tmp_path: Path) -> None:
     settings = settings_with(SHOP | {"poll": "off"}, RETURNGO | {"refunds_from": "shop", "poll": "1m"}, data_dir=tmp_path)
     house.settings = settings

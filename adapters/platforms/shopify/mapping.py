@@ -17,6 +17,8 @@ DISPOSITIONS: Final = {
     "processing_required": "received",
     "missing": "missing",
 }
+# Where an ERP posts, it is the ERP that brings the units back into stock: the shop's word on that would count them twice.
+WITH_AN_ERP: Final = {"restocked": "restockable"}
 _NO_DISPOSITION: Final = frozenset({"received", "missing"})
 
 RETURN_STATUSES: Final = {"requested": "open", "open": "open", "closed": "closed", "declined": "cancelled", "canceled": "cancelled"}
@@ -58,12 +60,12 @@ class Treated(NamedTuple):
 class Mappings:
     """The connection's mapping tables over the defaults."""
 
-    def __init__(self, given: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, given: Mapping[str, Mapping[str, str]], erp_posts: bool = False) -> None:
         """Raises ValueError with the key."""
         unknown = sorted(set(given) - set(TABLES))
         if unknown:
             raise ValueError(f"mappings.{unknown[0]}: is no table of Shopify's; these are: {', '.join(TABLES)}")
-        self._dispositions = DISPOSITIONS | _lower(given.get("dispositions", {}))
+        self._dispositions = DISPOSITIONS | (WITH_AN_ERP if erp_posts else {}) | _lower(given.get("dispositions", {}))
         self._returns = RETURN_STATUSES | _known("return_statuses", given, RETURN_STATUSES)
         self._transactions = TRANSACTION_STATUSES | _known("transaction_statuses", given, TRANSACTION_STATUSES)
         self._movements = MOVEMENTS | _lower(given.get("movements", {}))

@@ -51,7 +51,7 @@ class Shopify:
     def __init__(self, connection: ConnectionSettings, admin: Admin) -> None:
         self._connection, self._admin = connection, admin
         self._secret = (connection.webhook_secret or "").encode()
-        self._mappings = Mappings(connection.mappings)
+        self._mappings = Mappings(connection.mappings, connection.erp_posts)
         self._reader = Reader(connection.name, connection.merchant, admin, self._mappings)
         self.orders = ShopOrders(admin)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -321,6 +322,21 @@ def test_dispositions_tell_what_became_of_the_goods(kind: str, mapped: str | Non
     assert told == facts
     assert {fact["occurred_at"] for fact in rig.facts(*GOODS)} <= {"2026-10-02T10:00:00Z"}
     assert all(fact["lines"][0]["quantity"] == 2 for fact in rig.facts(*GOODS))
+
+
+@pytest.mark.parametrize(
+    ("mapped", "facts"),
+    [
+        ({}, ["Received", "Inspected restockable"]),
+        ({"RESTOCKED": "saleable, restocked"}, ["Received", "Inspected saleable", "Restocked"]),
+    ],
+)
+def test_where_an_erp_posts_it_is_the_erp_that_restocks(mapped: dict[str, str], facts: list[str]) -> None:
+    rig = shop_rig(settings=replace(connection(dispositions=mapped), erp_posts=True))
+    order = rig.shop.order([SHIRT])
+    rig.shop.process(rig.shop.request_return(order, units(order, 2)))
+    rig.run()
+    assert [f"{fact['fact']} {fact['lines'][0].get('disposition', '')}".strip() for fact in rig.facts(*GOODS)] == facts
 
 
 def test_units_disposed_of_twice_came_once(rig: ShopRig) -> None:
