@@ -19,7 +19,7 @@ from api.bootstrap import House, clock
 from domain.erp_facts import OrderLine, OrderMatched
 from domain.telling import ReturnKey, Telling
 from tests.api.serving import fact, initiated, open_test_house, tell
-from tests.console.browsing import PHONE, Visitor, showing, tell_month, visiting
+from tests.console.browsing import PHONE, Visitor, barriers, showing, tell_month, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -170,6 +170,35 @@ def test_many_differences_at_once(chromium: Browser, month: House) -> None:
         page.wait_for_selector(".state.cancelled")
         page.goto(f"{address}/gaps?kind=credit_note_mismatch")
         assert page.locator("[data-row]").count() == whole - 3
+
+
+def test_somebody_signs_in_decides_and_goes(chromium: Browser, month: House) -> None:
+    """With a key typed into the page; from then on the browser carries a visit, and its forms the visit's token."""
+    with month.connection() as conn:
+        key = keys.create(conn, role="finance", name="Grace", now=clock(), expires_at=clock() + timedelta(hours=1)).key
+    one, _, _ = one_open(month, "credit_note_mismatch")
+    with showing(month, demo=False, keys_needed=True) as address, visiting(chromium, address) as visitor:
+        page = visitor.open(f"/returns/{'/'.join(one)}")
+        assert "/sign-in?back=" in page.url
+        found = barriers(page)
+        page.fill("#key", key)
+        page.get_by_role("button", name="Come in").click()
+        page.wait_for_url(f"**/returns/**/{one.return_id}")
+        page.wait_for_selector(".live[data-state=live]")
+        page.keyboard.press("d")
+        page.keyboard.type("Signed for")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Accept the difference").click()
+        assert "Signed for" in page.inner_text(".events")
+        assert "by Grace" in page.inner_text(".events")
+        page.get_by_role("link", name="Grace").click()
+        page.wait_for_url("**/visits")
+        found += barriers(page)
+        page.get_by_role("button", name="Sign out", exact=True).click()
+        page.wait_for_url("**/sign-in")
+        page.goto(f"{address}/gaps")
+        assert "/sign-in" in page.url
+        assert not found, "\n".join(found)
 
 
 def test_an_auditor(chromium: Browser, month: House, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +20,9 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from api.bootstrap import House
+from api.http.app import make_app
 from api.settings import DEMO_HOUSE, Settings
-from tests.api.serving import fact, initiated, refunded, tell
+from tests.api.serving import fact, initiated, refunded, served, tell
 from tests.console.browsing import PHONE, showing, visiting
 
 if TYPE_CHECKING:
@@ -59,6 +60,23 @@ def test_as_many_tabs_as_one_likes(chromium: Browser, house: House) -> None:
         tell(house, refunded("R-3"))
         for page in pages[4:]:
             page.locator("[data-row]", has_text="R-3").first.wait_for()
+
+
+def test_a_hidden_tab_lets_go_and_comes_back(chromium: Browser, house: House) -> None:
+    app = make_app(house, demo=True, keys_needed=False)
+    tell(house, refunded("R-1"))
+    with served(app) as address, visiting(chromium, address) as visitor:
+        try:
+            page = visitor.open("/gaps")
+            page.wait_for_selector(".live[data-state=live]")
+            assert app.state.pulse.streams == 1
+            page.evaluate(_HIDE, True)
+            _until(lambda: app.state.pulse.streams == 0)
+            tell(house, refunded("R-2"))
+            page.evaluate(_HIDE, False)
+            page.locator("[data-row]", has_text="R-2").first.wait_for()
+        finally:
+            app.state.drain.set()
 
 
 def test_what_is_being_typed_is_left_alone(chromium: Browser, house: House) -> None:
@@ -124,6 +142,20 @@ def test_the_plug_is_pulled(chromium: Browser, database: str, tmp_path: Path) ->
         finally:
             server.send_signal(signal.SIGTERM)
             assert server.wait(20) == 0, "an open stream does not hold up the end"
+
+
+# What a browser does when somebody looks at another tab.
+_HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _send(page: Page) -> None:
