@@ -14,10 +14,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types bench wheel lock clean
+.PHONY: help setup run test test-erp lint types bench wheel lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Make the environment .venv from the hashed lock file (run, test and the others do it by themselves)
 
@@ -48,6 +48,19 @@ run: setup ## Run the whole house on http://127.0.0.1:8080 (ARGS="--port 8081" â
 
 test: setup ## Run all tests, WORKERS (4) at a time at most (ARGS="-k gaps" â€¦)
 	@$(BIN)/python -m pytest -n logical --maxprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+# A program of its own that is talked to over HTTP: it has its own environment, and nothing of it comes into ours.
+TRYTON := build/tryton
+test-erp: setup ## Test against Tryton, a real ERP, installed below build (skipped where it cannot be had)
+	@mkdir -p $(TRYTON)
+	@cmp -s tests/erp/requirements.txt $(TRYTON)/installed || { \
+	  rm -rf $(TRYTON)/venv $(TRYTON)/installed; \
+	  $(PYTHON) -m venv $(TRYTON)/venv && \
+	  $(TRYTON)/venv/bin/python -m pip install --quiet --prefer-binary -r tests/erp/requirements.txt >$(TRYTON)/install.log 2>&1 && \
+	  cp tests/erp/requirements.txt $(TRYTON)/installed; } || true
+	@if test -f $(TRYTON)/installed; then \
+	  RETURNS_LEDGER_TRYTON=$(TRYTON) $(BIN)/python -m pytest -m erp tests/erp -n 2 --dist worksteal $(ARGS); \
+	else echo "Tryton's packages cannot be had here: its tests are skipped ($(TRYTON)/install.log says why)"; fi
 
 lint: setup ## Look for mistakes (ruff)
 	@$(BIN)/python -m ruff check $(ARGS)

@@ -1,0 +1,18 @@
+"""Tryton behind the port: credit notes on the original invoice's lines, shipments for goods, sales for exchanges."""
+
+from __future__ import annotations
+
+import httpx
+
+from adapters.erps.port import Erp, ErpSettings, WaitTurn
+from adapters.erps.tryton.client import TrytonClient
+from adapters.erps.tryton.erp import Tryton
+from adapters.erps.tryton.mapping import TrytonMapping
+
+
+def connect(*, settings: ErpSettings, http: httpx.Client, wait_turn: WaitTurn) -> Erp:
+    """Raises ValueError or KeyError, with the key, for what is missing or not known. Sends nothing yet."""
+    return Tryton(settings, TrytonClient(settings, http, wait_turn), TrytonMapping(settings.mappings))
+
+
+__all__ = ["connect"]

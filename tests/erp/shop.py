@@ -1,0 +1,128 @@
+"""What merchant's people do in Tryton: sell, ship, invoice, credit by hand; and its books read independently of the adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from adapters.erps.tryton.client import TrytonClient
+from tests.erp.company import Company
+
+AGREED = ("done", "check_quantity_product", "invoice_payment_term")
+
+
+class Item(NamedTuple):
+    """A line of a sale: net price of one unit."""
+
+    sku: str
+    quantity: int
+    price: str
+    taxed: bool = True
+
+
+class Shop:
+    def __init__(self, client: TrytonClient) -> None:
+        self.client = client
+        self.company = Company(client, client.read("ir.date.today"))
+        self.company.find()
+
+    def sell(self, reference: str, items: Sequence[Item], *, ship: bool = True, invoice: bool = True) -> int:
+        co = self.company
+        lines = [
+            {
+                "type": "line",
+                "product": co.products[item.sku],
+                "quantity": item.quantity,
+                "unit": co.unit,
+                "base_price": Decimal(item.price),
+                "unit_price": Decimal(item.price),
+                "taxes": [["add", [co.tax]]] if item.taxed else [],
+            }
+            for item in items
+        ]
+        sale = co.made(
+            "sale.sale",
+            party=co.party,
+            company=self.client.company,
+            currency=co.currency,
+            reference=reference,
+            sale_date=co.today,
+            invoice_address=co.address,
+            shipment_address=co.address,
+            payment_term=co.payment_term,
+            invoice_method="order",
+            shipment_method="order",
+            warehouse=co.warehouse,
+            lines=[["create", lines]],
+        )
+        self.client.write("sale.sale.quote", [sale])
+        self.client.write("sale.sale.confirm", [sale])
+        row = self.client.by_ids("sale.sale", [sale], "shipments", "invoices")[sale]
+        if ship:
+            for step in ("assign_try", "pick", "pack", "do"):
+                self.client.write(f"stock.shipment.out.{step}", row["shipments"], agreed=AGREED)
+        if invoice:
+            self.client.write("account.invoice.post", row["invoices"], agreed=AGREED)
+        return sale
+
+    def invoice_of(self, sale: int) -> int:
+        return int(self.client.by_ids("sale.sale", [sale], "invoices")[sale]["invoices"][0])
+
+    def credit_by_hand(self, sale: int, sku: str, units: int, *, reference: str = "", post: bool = True) -> int:
+        """Way C, as a person would who knows Tryton well; Tryton minds no amount."""
+        invoice = self.invoice_of(sale)
+        names = ("party", "invoice_address", "account", "journal", "currency")
+        told = self.client.by_ids("account.invoice", [invoice], *names)[invoice]
+        fields = ("product", "product.code", "unit", "unit_price", "account", "taxes")
+        rows = self.client.rows("account.invoice.line", [["invoice", "=", invoice]], *fields)
+        row = next(row for row in rows if (row.get("product.") or {}).get("code") == sku)
+        line = {name: row[name] for name in ("product", "unit", "unit_price", "account")}
+        line |= {"type": "line", "quantity": -units, "origin": f"account.invoice.line,{row['id']}", "taxes": [["add", row["taxes"]]]}
+        note = self.company.made(
+            "account.invoice",
+            **{name: told[name] for name in names},
+            type="out",
+            company=self.client.company,
+            payment_term=self.company.payment_term,
+            reference=reference or None,
+            lines=[["create", [line]]],
+        )
+        if post:
+            self.client.write("account.invoice.post", [note])
+        return note
+
+    def number_of(self, note: int) -> str:
+        return str(self.client.by_ids("account.invoice", [note], "number")[note]["number"])
+
+    # Its books
+
+    def notes(self) -> list[dict[str, Any]]:
+        """Booked credit notes: number, total (positive) and reference."""
+        rows = self.client.rows(
+            "account.invoice",
+            [["type", "=", "out"], ["state", "in", ["posted", "paid"]]],
+            *("number", "total_amount", "tax_amount", "reference", "state", "move"),
+        )
+        return [{**row, "total": -row["total_amount"]} for row in rows if row["total_amount"] < 0]
+
+    def drafts(self) -> list[int]:
+        domain = [["type", "=", "out"], ["state", "in", ["draft", "validated"]]]
+        return [row["id"] for row in self.client.rows("account.invoice", domain, "total_amount") if row["total_amount"] < 0]
+
+    def at(self, place: str | int, sku: str) -> int:
+        """Units by done moves, in and out of the place."""
+        where = self.company.places[place] if isinstance(place, str) else place
+        product = self.company.products[sku]
+        total = Decimal(0)
+        for side, sign in (("to_location", 1), ("from_location", -1)):
+            domain = [[side, "=", where], ["product", "=", product], ["state", "=", "done"]]
+            total += sign * sum((row["quantity"] for row in self.client.rows("stock.move", domain, "quantity")), Decimal(0))
+        return int(total)
+
+    def storage(self) -> int:
+        house = self.company.warehouse
+        return int(self.client.by_ids("stock.location", [house], "storage_location")[house]["storage_location"])
+
+    def owed_by_customer(self) -> Decimal:
+        return Decimal(self.client.by_ids("party.party", [self.company.party], "receivable")[self.company.party]["receivable"])

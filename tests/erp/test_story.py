@@ -1,0 +1,188 @@
+"""The whole house over a real Tryton: a return from its announcement to closed books, and both sides' books read for themselves."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.event_store import prepare
+from adapters.outbox.folding import fold_one
+from adapters.outbox.running import run_outbox
+from api.bootstrap import House
+from api.posting import open_outbox
+from api.settings import Settings
+from domain.money import to_text
+from domain.returns import ReturnState
+from domain.telling import ReturnKey, read_telling
+from projections.moments import Moment
+from projections.tie_out import money_tie_out
+from tests.erp.server import CREDENTIALS, Server
+from tests.erp.shop import Item, Shop
+
+pytestmark = pytest.mark.erp
+PATIENCE_SECONDS = 150.0
+# `RETURNS_LEDGER_TRYTON_RETURNS=500 make test-erp` is a day's run; each takes some seconds of Tryton's.
+RETURNS = int(os.environ.get("RETURNS_LEDGER_TRYTON_RETURNS", "8"))
+
+
+class Merchant:
+    """Tells the house what the platform would, and looks into its ledger."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self._told = house, 0
+
+    def tell(self, name: str, return_id: str, **content: Any) -> None:
+        self._told += 1
+        at = datetime.now(UTC) - timedelta(hours=6) + timedelta(seconds=self._told)
+        row = {"fact": name, "merchant": "acme", "platform": "returngo", "return": return_id, "occurred_at": at.isoformat(), **content}
+        self.house.ledger.append([prepare(read_telling(row, own=True), "test")])
+
+    def state(self, return_id: str) -> ReturnState:
+        return fold_one(self.house.ledger, ReturnKey("acme", "returngo", return_id))
+
+    def wait(self, return_id: str, true: Callable[[ReturnState], bool], what: str, seconds: float = PATIENCE_SECONDS) -> ReturnState:
+        ends = time.monotonic() + seconds
+        while not true(state := self.state(return_id)):
+            assert time.monotonic() < ends, f"{what}: {state.work.answers}, {state.work.not_found}, {state.work.order}"
+            time.sleep(0.2)
+        return state
+
+    def wait_for_reading(self) -> None:
+        """Everything that is in Tryton now has been read back."""
+        asked, ends = datetime.now(UTC), time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < ends:
+            with self.house.connection() as conn:
+                found = conn.execute("SELECT polled_at FROM outbox_accounts WHERE account = 'erp/uk-tryton'").fetchone()
+            if found and found[0] and found[0] > asked + timedelta(seconds=1):
+                return
+            time.sleep(0.2)
+        raise AssertionError("Tryton is not read")
+
+    def tie_out(self) -> list[tuple[str, str, str]]:
+        self.house.catch_up()
+        with self.house.connection() as conn:
+            return [(row["refunded"], row["credited"], row["difference"]) for row in money_tie_out(conn, Moment(datetime.now(UTC)))]
+
+    def open_gaps(self) -> int:
+        self.house.catch_up()
+        with self.house.connection() as conn:
+            found = conn.execute("SELECT coalesce(sum(open_gaps), 0) FROM returns").fetchone()
+        return int(found[0]) if found else 0
+
+
+def _one_away(state: ReturnState) -> bool:
+    return sum(one.restocked for one in state.counts.values()) == 1
+
+
+def _two_away(state: ReturnState) -> bool:
+    return sum(one.restocked for one in state.counts.values()) == 2
+
+
+@contextmanager
+def working(server: Server, database: str, schema: str, data_dir: Path) -> Iterator[Merchant]:
+    places = {
+        "saleable": {"action": "restock", "location": "Storage Zone"},
+        "damaged": {"action": "write_off", "location": "Damaged"},
+    }
+    erp = {"name": "uk-tryton", "kind": "tryton", "base_url": server.url, "credentials": CREDENTIALS, "poll": "1s"}
+    shop = {"name": "uk", "merchant": "acme", "platform": "returngo", "credentials": {"api_key": "k", "shop": "s"}, "erp": "uk-tryton"}
+    settings = {"data_dir": data_dir, "schema": schema, "erps": [erp], "connections": [{**shop, "policy": {"dispositions": places}}]}
+    house, stop = House(Settings.model_validate(settings), database, None, 16), threading.Event()
+    house.open()
+    try:
+        with open_outbox(house, stop) as outbox:
+            thread = threading.Thread(target=run_outbox, args=(outbox,))
+            thread.start()
+            try:
+                yield Merchant(house)
+            finally:
+                stop.set()
+                thread.join(60)
+    finally:
+        house.close()
+
+
+def test_five_steps_end_in_books_that_agree(fresh: Callable[[], Server], database: str, schema: str, tmp_path: Path) -> None:
+    server = fresh()
+    shop = Shop(server.client())
+    shop.sell("#1001", [Item("SHIRT", 3, "29.99"), Item("MUG", 1, "40.00")])
+    owed = shop.owed_by_customer()
+    with working(server, database, schema, tmp_path) as merchant:
+        lines = [{"line": "1", "sku": "SHIRT", "quantity": 3, "items": "89.97", "tax": "17.99"}]
+        merchant.tell("Initiated", "R-1", order="#1001", currency="GBP", resolution="refund", lines=lines)
+        merchant.tell("ScannedAtReturnBar", "R-1")
+        merchant.wait("R-1", lambda state: state.work.order is not None, "the order is found")
+        # One of three is missing, and one of the two is damaged.
+        merchant.tell("Received", "R-1", lines=[{"line": "1", "quantity": 2}])
+        (note,) = merchant.wait("R-1", lambda state: bool(state.active_notes()), "a credit note").active_notes()
+        told = [{"line": "1", "quantity": 1, "disposition": "saleable"}, {"line": "1", "quantity": 1, "disposition": "damaged"}]
+        merchant.tell("Inspected", "R-1", lines=told)
+        merchant.wait("R-1", lambda state: state.counts["1"].restocked == 1 and state.counts["1"].written_off == 1, "goods put away")
+        total = to_text(note.amount.total, "GBP")
+        merchant.tell("Refunded", "R-1", refund="RF-1", currency="GBP", amount={"total": total}, method="original_payment")
+        merchant.tell("GapWaived", "R-1", kind="received_short", line="1", reason="the customer keeps it", by="m.okafor")
+        merchant.wait_for_reading()
+        state = merchant.state("R-1")
+        assert [one.credit_note for one in state.active_notes()] == [note.credit_note], "what was read back tells nothing new"
+        assert {answer.status for answer in state.work.answers.values()} == {"accepted"}
+        assert merchant.tie_out() == [(total, total, "0.00")]
+        assert merchant.open_gaps() == 0
+    # Tryton's own books, read for themselves.
+    assert [(one["number"], str(one["total"])) for one in shop.notes()] == [(note.credit_note, total)]
+    assert owed - shop.owed_by_customer() == Decimal(total)
+    # The one that never came was scanned: it is still on its way.
+    assert [shop.at(place, "SHIRT") for place in ("In transit", "Quarantine", "Damaged", "Scrapped")] == [1, 0, 0, 1]
+    assert shop.drafts() == []
+
+
+def test_a_day_of_mixed_returns(fresh: Callable[[], Server], database: str, schema: str, tmp_path: Path) -> None:
+    """Nothing is lost or doubled, whatever each return is like; and Tryton is killed in the middle of it."""
+    server, rng = fresh(), random.Random(6)
+    shop = Shop(server.client())
+    dice = [rng.randrange(4) for _ in range(RETURNS)]
+    for n in range(RETURNS):
+        shop.sell(f"#{n}", [Item("SHIRT", 3, "29.99"), Item("GIFTBOX", 1, "59.00"), Item("COAT", 3, "33.33")], ship=False)
+    began, owed = time.monotonic(), shop.owed_by_customer()
+    with working(server, database, schema, tmp_path) as merchant:
+        for n, kind in enumerate(dice):
+            shirts = {"line": "1", "sku": "SHIRT", "quantity": 1, "items": "29.99", "tax": "6.00"}
+            coats = {"line": "2", "sku": "COAT", "quantity": 2, "items": "66.66", "tax": "13.33"}
+            box = {"line": "3", "sku": "GIFTBOX", "quantity": 1, "items": "59.00", "tax": "11.80"}
+            lines = ([shirts], [shirts, coats], [box], [coats])[kind]
+            merchant.tell("Initiated", f"R-{n}", order=f"#{n}", currency="GBP", resolution="refund", lines=lines)
+            merchant.tell("Received", f"R-{n}")
+            if kind in (0, 3):
+                told = [{"line": one["line"], "quantity": one["quantity"], "disposition": "saleable"} for one in lines]
+                merchant.tell("Inspected", f"R-{n}", lines=told)
+        merchant.wait("R-1", lambda state: bool(state.active_notes()), "a credit note")
+        server.kill()
+        server.start()
+        expected = Decimal(0)
+        for n, kind in enumerate(dice):
+            state = merchant.wait(f"R-{n}", lambda state: bool(state.active_notes()), f"a note for R-{n}", 90 + 30.0 * RETURNS)
+            (note,) = state.active_notes()
+            total = to_text(note.amount.total, "GBP")
+            expected += Decimal(total)
+            if kind in (0, 3):
+                put_away = _one_away if kind == 0 else _two_away
+                merchant.wait(f"R-{n}", put_away, f"R-{n} is put away", 90 + 30.0 * RETURNS)
+            merchant.tell("Refunded", f"R-{n}", refund=f"RF-{n}", currency="GBP", amount={"total": total}, method="original_payment")
+        seconds = time.monotonic() - began
+        merchant.wait_for_reading()
+        assert [len(merchant.state(f"R-{n}").active_notes()) for n in range(RETURNS)] == [1] * RETURNS
+        assert [difference for _, _, difference in merchant.tie_out()] == ["0.00"]
+    notes = shop.notes()
+    assert len(notes) == len({one["reference"] for one in notes}) == RETURNS
+    assert sum(one["total"] for one in notes) == expected == owed - shop.owed_by_customer()
+    assert shop.drafts() == []
+    print(f"\n{RETURNS} returns against Tryton: {seconds:.0f} s, {seconds / RETURNS:.1f} s a return")
