@@ -36,6 +36,10 @@ PAGES = (
     "/return",
 )
 
+_FIRST_PAINT = """() => new Promise(done => new PerformanceObserver(list => {
+    for (const one of list.getEntriesByName("first-contentful-paint")) done(one.startTime);
+}).observe({type: "paint", buffered: true}))"""
+
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page(house_of: OpenHouse, path: str) -> None:
@@ -57,9 +61,7 @@ def test_a_page(house_of: OpenHouse, path: str) -> None:
             taken.append(timed(ask, runs=40, warm_up=4))
     small, large = taken
     figure = f"p50 {large.median * 1000:.0f} ms, p99 {large.percentile(0.99) * 1000:.0f} ms"
-    tell(
-        f"GET {path}", figure, f"at {SMALL_RETURNS:,}: p50 {small.median * 1000:.0f} ms", large.median / small.median, "p50 under 100 ms"
-    )
+    tell(f"GET {path}", figure, f"at {SMALL_RETURNS:,}: p50 {small.median * 1000:.0f} ms", large.median / small.median, "p50 under 100 ms")
     assert large.median < 4 * AT_ONCE
 
 
@@ -70,8 +72,7 @@ def test_first_paint(house_of: OpenHouse, path: str) -> None:
     with open_browser() as browser, showing(house_of(LARGE_RETURNS)) as address, visiting(browser, address) as visitor:
         for _ in range(7):
             page = visitor.open(path)
-            page.wait_for_timeout(200)
-            seen.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+            seen.append(page.evaluate(_FIRST_PAINT))
             page.close()
     taken = statistics.median(seen)
     tell(f"first paint of {path}", f"{taken:.0f} ms", "500 ms", taken / 500, "at most 1")

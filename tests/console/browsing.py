@@ -90,7 +90,7 @@ def visiting(browser: Browser, address: str, size: tuple[int, int] = DESK, **opt
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale="en-GB", timezone_id="UTC", reduced_motion="reduce", **options
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)  # a machine that runs everything else, too
     context.add_init_script(_TELL_VIOLATIONS)
     visitor = Visitor(context, address)
     try:
