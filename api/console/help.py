@@ -72,7 +72,7 @@ HELP: Final[dict[GapKind, Help]] = {
         (
             "Read the breakdown; one part alone usually names the cause.",
             "If the note is wrong, correct it in the ERP by a second note or by voiding it and booking it anew.",
-            "If the refund is wrong, pay or collect the difference, or write it off.",
+            "If the refund is wrong, pay or collect the difference; where that is not worth it, accept it as it is, with a reason.",
             "If pennies come back daily, set a tolerance for the currency in the connection's policy.",
         ),
     ),
