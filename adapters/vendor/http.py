@@ -61,8 +61,13 @@ class Api:
         except (ValueError, RecursionError) as torn:
             raise VendorTrouble(f"{self._vendor} answered {asked} with what is no JSON; the answer may be torn") from torn
 
-    def command(self, method: str, path: str, *, json: Any, reference: str, what_to_do: str) -> Answer:
+    def command(
+        self, method: str, path: str, *, json: Any, reference: str, what_to_do: str, read_answer: Callable[[Any], Answer] | None = None
+    ) -> Answer:
         """Ask for something to be done. `what_to_do` is what a person can do where it is declined.
+
+        `read_answer` makes the answer of the JSON of a success, for a vendor that says there what became of it (GraphQL); what is no JSON
+        leaves it unknown.
 
         Raises VendorTrouble and VendorRefused only where it is certain that nothing was done.
         """
@@ -76,6 +81,11 @@ class Api:
         if response.status_code >= 500 or response.is_redirect:
             return Unknown(f"{self._vendor} answered {asked} with {response.status_code}")
         self._refused(response, asked)
+        if response.is_success and read_answer is not None:
+            try:
+                return read_answer(loads(response.content.decode()))
+            except (ValueError, RecursionError):
+                return Unknown(f"{self._vendor} answered {asked} with what is no JSON; the answer may be torn")
         if response.is_success:
             return Accepted(reference)
         return Declined(str(response.status_code), f"{self._vendor} declined {asked}: {_said(response)}", what_to_do)

@@ -16,4 +16,5 @@ from adapters.platforms.returngo.reading import RmaReader
 def connect(*, connection: ConnectionSettings, http: httpx.Client, wait_turn: Callable[[], None]) -> ReturnGo:
     """Sends nothing yet. Raises ValueError, with the key, for a credential that is missing or a mapping that does not exist."""
     client = ReturnGoClient(connection, http, wait_turn)
-    return ReturnGo(connection.name, client, RmaReader(connection.merchant, Mappings(connection.name, connection.mappings)))
+    mappings = Mappings(connection.name, connection.mappings)
+    return ReturnGo(connection.name, client, RmaReader(connection.merchant, mappings), mappings)

@@ -72,6 +72,11 @@ class ReturnGoClient:
         what_to_do = "set the status of the transaction in ReturnGO by hand"
         return self._put(f"/transaction/{quote(transaction_id, safe='')}", {"status": status}, transaction_id, what_to_do)
 
+    def put_rma_status(self, rma_id: str, status: str) -> Answer:
+        # That this call exists is published, its body is not.
+        what_to_do = "set the status of the RMA in ReturnGO by hand, or release the refund there"
+        return self._put(f"/rma/{quote(rma_id, safe='')}/status", {"status": status}, rma_id, what_to_do)
+
     def _put(self, path: str, content: dict[str, Any], reference: str, what_to_do: str) -> Answer:
         return self._api.command("PUT", path, json=content, reference=reference, what_to_do=what_to_do)
 

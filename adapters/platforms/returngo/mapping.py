@@ -20,6 +20,7 @@ MEANINGS: dict[str, frozenset[str] | None] = {
     "exchange_order_types": frozenset({"exchange", "no_exchange"}),
     "events": frozenset({"created", "received", "validated", "done", "cancelled", "other"}),
     "dispositions": None,
+    "release": None,
 }
 DEFAULTS: dict[str, dict[str, str]] = {
     # All seven are published. Who jumps to `Validated` or `Done` has the goods and is through with them: they came in, and were looked at.
@@ -122,6 +123,9 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "not_returned": "not-returned",
         "not_validated": "not-validated",
     },
+    # `{"status": "Validated"}`: the RMA's status upon which ReturnGO has the shop refund, by the merchant's own rules there. Nothing that
+    # is published moves money, so without it none is released from here.
+    "release": {},
 }
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from adapters.platforms.port import Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.returngo.client import ReturnGoClient
 from adapters.platforms.returngo.fields import every, text
+from adapters.platforms.returngo.mapping import Mappings
 from adapters.platforms.returngo.polling import Poll, listed_ids
 from adapters.platforms.returngo.reading import RmaReader
+from adapters.platforms.returngo.releasing import Release
 from adapters.platforms.returngo.rma import Rma
 from adapters.platforms.returngo.webhook import Hint, read_hint
 from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood
@@ -33,10 +35,11 @@ SHIPMENT_MOVES: dict[str, frozenset[str]] = {
 class ReturnGo:
     """The port, for ReturnGO; and what it can be asked to do."""
 
-    def __init__(self, connection_name: str, client: ReturnGoClient, reader: RmaReader) -> None:
+    def __init__(self, connection_name: str, client: ReturnGoClient, reader: RmaReader, mappings: Mappings) -> None:
         self._connection_name = connection_name
         self._client = client
         self._reader = reader
+        self._release = Release(client, mappings)
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
         """ReturnGO signs nothing: its secret stands in the path, and what it says is read again by API."""
@@ -96,6 +99,10 @@ class ReturnGo:
             reason = f"shipment {shipment_id} is {stands} and cannot become {status}"
             return Declined("illegal_move", reason, "nothing, if it has gone further; otherwise mend it in ReturnGO")
         return self._client.put_shipment(shipment_id, status)
+
+    def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer:
+        """Move the RMA to the status upon which ReturnGO refunds, where the configuration names one."""
+        return self._release.release(return_id)
 
     def set_transaction_status(self, transaction_id: str, status: str) -> Answer:
         """Tell ReturnGO what became of a refund that was paid elsewhere. It moves no money; setting it twice sets it once."""

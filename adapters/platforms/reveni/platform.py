@@ -78,6 +78,10 @@ class Reveni:
         self._client.one("00000000000000000000000000000000")
         return f"Reveni answers for store {self._client.store}"
 
+    def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer:
+        """Accept what nobody has decided on; Reveni refunds what is accepted, by the way that the customer chose."""
+        return self._commands.release_refund(return_id)
+
     def partial_validate(self, return_id: str, verdicts: Sequence[Verdict]) -> Answer:
         """Accept or reject items. What has a verdict already is not sent again; acceptance may pay the customer."""
         return self._commands.validate(return_id, verdicts)

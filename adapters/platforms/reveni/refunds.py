@@ -58,7 +58,7 @@ class Refunds:
         self.unmapped: list[Unmapped] = []
         self.joined: list[Joined] = []
         self._taken: set[str] = set()
-        for place, document in enumerate(_documents(of.document), start=1):
+        for place, document in enumerate(refunds_in(of.document), start=1):
             refund = self._read(document, place)
             if refund is not None:
                 self._tell(refund)
@@ -199,6 +199,6 @@ class Refunds:
         self.unmapped.append(Unmapped(field, shown(said), self._key.return_id))
 
 
-def _documents(document: Document) -> Sequence[Document]:
+def refunds_in(document: Document) -> Sequence[Document]:
     """A list of refunds, or the one refund of a return."""
     return objects(listed(document, "refunds")) or [one for one in (nested(document, "refund"),) if one]

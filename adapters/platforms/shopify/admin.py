@@ -1,4 +1,4 @@
-"""Shopify's Admin API: GraphQL for orders, refunds and returns, REST for payouts. Only reads: the ledger moves no money in a shop."""
+"""Shopify's Admin API: GraphQL for orders, refunds and returns, REST for payouts; and the one command that there is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 from adapters.files.exact_json import Number
 from adapters.platforms.port import ConnectionSettings
 from adapters.platforms.shopify.shapes import flat
-from adapters.vendor.answers import NotUnderstood, VendorRefused, VendorTrouble
+from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood, Unknown, VendorRefused, VendorTrouble
 from adapters.vendor.http import Api
 
 # Each version is served for a year, so a fixed one has to be moved on in time: `mappings.api.version` does that without a release.
@@ -76,6 +76,29 @@ class Admin:
         """A document of the REST API; None where there is none."""
         answered = self._sent("GET", f"/admin/api/{self.version}/{path}", params=params)
         return None if answered is None else _as_object(answered)
+
+    def command(self, mutation: str, what: str, reference: str, what_to_do: str, **variables: Any) -> Answer:
+        """A mutation; its result has the name `what`. Raises VendorTrouble and VendorRefused where it is certain that nothing was done."""
+
+        def read_answer(answered: Any) -> Answer:
+            answered = answered if isinstance(answered, dict) else {}
+            if answered.get("errors"):
+                refusal = _refusal(answered)
+                # Refused before anything was carried out, for the errors that say so; any other may have come in between.
+                if isinstance(refusal, VendorRefused) or (isinstance(refusal, VendorTrouble) and "THROTTLED" in str(refusal)):
+                    raise refusal
+                return Unknown(str(refusal))
+            result = (answered.get("data") or {}).get(what) if isinstance(answered.get("data"), dict) else None
+            if not isinstance(result, dict):
+                return Unknown(f"Shopify answered without {what}")
+            wrong = [str(each.get("message")) for each in result.get("userErrors") or () if isinstance(each, dict)]
+            if wrong:
+                return Declined("refused", f"Shopify declined {what}: {'; '.join(wrong)[:_SHOWN_CHARACTERS]}", what_to_do)
+            return Accepted(reference)
+
+        path = f"/admin/api/{self.version}/graphql.json"
+        content = {"query": " ".join(mutation.split()), "variables": variables}
+        return self._api.command("POST", path, json=content, reference=reference, what_to_do=what_to_do, read_answer=read_answer)
 
     def _asked(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         path = f"/admin/api/{self.version}/graphql.json"

@@ -18,8 +18,9 @@ from adapters.platforms.shopify.mapping import REREAD_AFTER_EMPTY_BODY, Mappings
 from adapters.platforms.shopify.orders import ShopOrders
 from adapters.platforms.shopify.polling import changed_orders, poll
 from adapters.platforms.shopify.reader import POLLED, Reader, together
+from adapters.platforms.shopify.releasing import Release
 from adapters.platforms.shopify.shapes import id_of, number_of
-from adapters.vendor.answers import NotUnderstood, VendorRefused
+from adapters.vendor.answers import Answer, NotUnderstood, VendorRefused
 from domain.refusals import Rejected
 from domain.telling import read_instant
 
@@ -53,6 +54,7 @@ class Shopify:
         self._secret = (connection.webhook_secret or "").encode()
         self._mappings = Mappings(connection.mappings, connection.erp_posts)
         self._reader = Reader(connection.name, connection.merchant, admin, self._mappings)
+        self._release = Release(admin, self._mappings)
         self.orders = ShopOrders(admin)
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
@@ -106,6 +108,10 @@ class Shopify:
     def poll(self, cursor: Mapping[str, Any] | None, desk: Desk) -> Iterator[Polled]:
         """Orders that changed, with their refunds and returns; then what was left open before."""
         return poll(cursor, desk, self._admin, self._reader, self._mappings)
+
+    def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer:
+        """Process the return with the refund that Shopify suggests. Needs the scope write_returns."""
+        return self._release.release(return_id)
 
     def check(self) -> str:
         found = self._admin.ask(queries.SHOP)

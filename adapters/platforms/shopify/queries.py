@@ -51,3 +51,19 @@ RETURN_OF_REVERSE_FULFILLMENT: Final = """query ReturnOfReverseFulfillment($id: 
   id name returns(first: 20) { nodes { id reverseFulfillmentOrders(first: 10) { nodes { id } } } } } } }"""
 
 VARIANTS: Final = """query Variants($ids: [ID!]!) { variants: nodes(ids: $ids) { ... on ProductVariant { id sku } } }"""
+
+# What a return's money needs: what was refunded already, and which units may still be processed and refunded (2025-07 on).
+RETURN_MONEY: Final = """query ReturnMoney($id: ID!, $after: String) { return(id: $id) { id name status
+  refunds(first: 20) { nodes { id transactions(first: 10) { nodes { id kind status test } } } }
+  exchangeLineItems(first: 1) { nodes { id } }
+  returnLineItems(first: 30, after: $after) { nodes { __typename id
+    ... on ReturnLineItem { processableQuantity refundableQuantity } } pageInfo { hasNextPage endCursor } } } }"""
+
+# How Shopify itself would pay it back: by which payments, and how much of each, fees of the return taken off.
+SUGGESTED_REFUND: Final = """query SuggestedRefund($id: ID!, $lines: [SuggestedOutcomeReturnLineItemInput!]!) { return(id: $id) { id
+  suggestedFinancialOutcome(returnLineItems: $lines, exchangeLineItems: []) { financialTransfer { __typename
+    ... on RefundReturnOutcome { suggestedTransactions { parentTransaction { id }
+      amountSet { presentmentMoney { amount currencyCode } } } } } } } }"""
+
+PROCESS_RETURN: Final = """mutation ProcessReturn($input: ReturnProcessInput!) { returnProcess(input: $input) {
+  return { id status } userErrors { field message } } }"""

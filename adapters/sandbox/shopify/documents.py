@@ -52,7 +52,7 @@ def root(shop: Shop, domain: str, scopes: list[str]) -> Mapping[str, Any]:
 
     def shop_return(id: str) -> Document | None:
         found = shop.returns.get(number_of(id))
-        return None if found is None else return_document(found)
+        return None if found is None else return_document(found, shop)
 
     def reverse_fulfilment(id: str) -> Document | None:
         found = next((each for each in shop.returns.values() if each.fulfilment == number_of(id)), None)
@@ -166,8 +166,17 @@ def transaction_document(payment: Transaction, order: Order) -> Document:
     }
 
 
-def return_document(shop_return: Return) -> Document:
+def return_document(shop_return: Return, shop: Shop | None = None) -> Document:
+    """`shop` where money may be asked about."""
     order = shop_return.order
+
+    def suggested(returnLineItems: list[Document], exchangeLineItems: list[Document]) -> Document:
+        assert shop is not None, "asked at the top"
+        lines = {gid("ReturnLineItem", each.id): each.line.id for each in shop_return.lines}
+        amount = shop.worth(order, {lines[each["id"]]: int(each["quantity"]) for each in returnLineItems})
+        transactions = [{"parentTransaction": {"id": gid("OrderTransaction", order.charge.id)}, "amountSet": bag(amount, order)}]
+        return {"financialTransfer": {"__typename": "RefundReturnOutcome", "suggestedTransactions": transactions if amount else []}}
+
     return {
         "__typename": "Return",
         "id": gid("Return", shop_return.id),
@@ -178,6 +187,7 @@ def return_document(shop_return: Return) -> Document:
         "closedAt": instant(shop_return.closed_at),
         "order": lambda: order_document(order),
         "returnLineItems": lambda **page: Connection(_return_line(each, order) for each in shop_return.lines),
+        "suggestedFinancialOutcome": suggested,
         "exchangeLineItems": lambda **page: Connection(_exchange(each) for each in shop_return.exchange),
         "reverseFulfillmentOrders": lambda **page: Connection([partial(fulfilment_document, shop_return)]),
         "refunds": lambda **page: Connection(refund_document(each) for each in order.refunds if each.shop_return is shop_return),
@@ -190,8 +200,14 @@ def _return_line(each: ReturnLine, order: Order) -> Document:
         "id": gid("ReturnLineItem", each.id),
         "quantity": each.quantity,
         "returnReason": each.reason,
+        "processableQuantity": each.quantity - each.processed,
+        "refundableQuantity": min(each.quantity - each.processed, _unrefunded(each.line, order)),
         "fulfillmentLineItem": _fulfilment_line(each, order),
     }
+
+
+def _unrefunded(line: Line, order: Order) -> int:
+    return line.quantity - sum(each.quantity for refund in order.refunds for each in refund.lines if each.line is line)
 
 
 def _fulfilment_line(each: ReturnLine, order: Order) -> Document:

@@ -42,7 +42,8 @@ class Query:
         self._tokens = _tokens(text)
         self._at = 0
         self._variables = variables
-        if self._peek() == "query":
+        self.is_mutation = self._peek() == "mutation"
+        if self.is_mutation or self._peek() == "query":
             self._take()
             if self._peek() not in ("{", "("):
                 self._take()

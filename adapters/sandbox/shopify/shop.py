@@ -87,6 +87,7 @@ class ReturnLine:
     quantity: int
     reason: str
     fulfilment_item: int
+    processed: int = 0
     dispositions: list[Disposition] = field(default_factory=list)
 
 
@@ -332,12 +333,18 @@ class Shop:
             left = line.quantity - sum(each.quantity for each in line.dispositions)
             if left:
                 self.dispose(shop_return, line.line.id, "RESTOCKED", left)
+            line.processed = line.quantity
         self._changed("returns/process", shop_return)
         return (
             self.refund(shop_return.order, {each.line.id: each.quantity for each in shop_return.lines}, shop_return=shop_return)
             if refund
             else None
         )
+
+    def worth(self, order: Order, units: Mapping[int, int]) -> int:
+        """What Shopify would refund for these units."""
+        lines = [self._refund_line(order, line, units[line.id], "no_restock") for line in order.lines if units.get(line.id)]
+        return sum(each.subtotal + (0 if order.taxes_included else each.tax) for each in lines)
 
     def pay_out(self) -> Payout | None:
         """Everything of the balance that no payout took along yet. The payout itself is a movement too, the other way."""

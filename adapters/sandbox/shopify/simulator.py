@@ -10,6 +10,7 @@ from typing import Any, Final
 from adapters.sandbox.port import Clock, OutgoingWebhook, SandboxRequest, SandboxResponse
 from adapters.sandbox.shopify.documents import instant, root
 from adapters.sandbox.shopify.graphql import Query, Refused, objects_in
+from adapters.sandbox.shopify.processing import mutations
 from adapters.sandbox.shopify.rest import rest_document
 from adapters.sandbox.shopify.shop import Order, Shop
 from adapters.sandbox.shopify.stories import play
@@ -17,7 +18,7 @@ from adapters.sandbox.shopify.webhooks import body_of, signed
 
 _PATH = re.compile(r"/admin/api/(\d{4}-\d\d|unstable)/(.+)\Z")
 MOST_POINTS_A_QUERY: Final = 1_000
-SCOPES: Final = ("read_orders", "read_all_orders", "read_returns", "read_shopify_payments_payouts")
+SCOPES: Final = ("read_orders", "read_all_orders", "read_returns", "write_returns", "read_shopify_payments_payouts")
 
 
 class ShopifySimulator:
@@ -128,7 +129,9 @@ class ShopifySimulator:
             available = self._available()
             if cost > available:
                 return SandboxResponse.of({"errors": [_error("Throttled", "THROTTLED")], "extensions": self._cost(cost, None)})
-            answer = query.answer(root(self.shop, self._domain, self._scopes))
+            if query.is_mutation and "write_returns" not in self._scopes:
+                raise Refused("Access denied for returnProcess field. Required access: `write_returns` access scope.", "ACCESS_DENIED")
+            answer = query.answer(mutations(self.shop) if query.is_mutation else root(self.shop, self._domain, self._scopes))
         except Refused as refused:
             return SandboxResponse.of({"errors": [_error(str(refused), refused.code)]})
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as wrong:
