@@ -17,7 +17,7 @@ from adapters.inbox.sealing import SealError
 from adapters.platforms.port import UnusableConnection
 from adapters.postgres.embedded import EmbeddedError
 from adapters.side import RebuildError
-from api.cli import administering, asking, deciding, importing, inboxing, outboxing, policies, proving, running, simulating, users
+from api.cli import administering, asking, deciding, importing, inboxing, outboxing, policies, proving, running, sandbox, simulating, users
 from api.cli.common import FAILED, talk
 from api.settings import SettingsError
 from domain.refusals import Refusal
@@ -44,6 +44,7 @@ app.command("journal")(proving.journal)
 app.command("rebuild")(proving.rebuild_read_models)
 app.command("verify")(proving.verify_house)
 app.command("simulate")(simulating.simulate)
+app.command("sandbox")(sandbox.sandbox)
 app.add_typer(inboxing.inbox, name="inbox")
 app.add_typer(outboxing.outbox, name="outbox")
 app.add_typer(policies.policy, name="policy")

@@ -155,7 +155,7 @@ class _Supervisor:
         self._welcome: str | None = None
 
     def run(self) -> None:
-        self._port = _free(self._host, self._port)
+        self._port = free_port(self._host, self._port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         if hasattr(signal, "SIGHUP"):
@@ -246,7 +246,7 @@ class _Supervisor:
             return people.first_admin(conn, clock())
 
 
-def _free(host: str, port: int) -> int:
+def free_port(host: str, port: int) -> int:
     """The port, found free; 0 picks one. Says plainly who is in the way if it is not."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as trial:
