@@ -8,7 +8,7 @@ import pytest
 
 from adapters.sandbox.faults import Front
 from domain.erp_facts import Kind
-from tests.adapters.erps.contract import KINDS, ErpContract
+from tests.adapters.erps.contract import ErpContract
 from tests.erp.real import TrytonRig
 from tests.erp.server import Server
 
@@ -23,10 +23,10 @@ class TestTryton(ErpContract):
     def rig(self, front: Callable[..., Front] = Front) -> TrytonRig:
         return TrytonRig(self._fresh(), front)
 
-    # One bad day for each kind of instruction; and no run over each call and fault.
+    # One bad day for each way that a document goes; and no run over each call and fault.
 
     @pytest.mark.parametrize("seed", [7])
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", ["post_credit_note", "book_in", "move", "order_exchange"])
     def test_on_a_bad_day_it_is_done_once(self, kind: Kind, seed: int) -> None:
         super().test_on_a_bad_day_it_is_done_once(kind, seed)
 

@@ -213,3 +213,15 @@ def test_an_edited_reference_hides_nothing(shop: Shop, hands: Hands) -> None:
     assert hands.drive(work, sent_before=True) == first
     told = {one.number: one.instruction for one in documents(hands) if one.kind == "credit_note"}
     assert told[first.reference] == work.issued.instruction
+
+
+def test_a_return_sale_of_a_complaint_is_read_as_the_credit_that_it_is(shop: Shop, hands: Hands) -> None:
+    sale = shop.sell("#2008", SHIRTS)
+    number = shop.number_of(shop.complain(sale, "SHIRT", 2))
+    order = hands.matched("#2008")
+    assert [one.credited for one in order.lines] == [2]
+    told = {one.number: one for one in documents(hands) if one.kind == "credit_note"}[number]
+    assert (told.order_reference, told.instruction, [(one.sku, one.quantity) for one in told.lines]) == ("#2008", None, [("SHIRT", 2)])
+    answer = hands.drive(note(hands, "#2008", 2))
+    assert isinstance(answer, Declined)
+    assert answer.code == OVER_CREDIT

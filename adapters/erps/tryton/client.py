@@ -75,7 +75,13 @@ class TrytonClient:
         self._session = None
 
     def version(self) -> str:
-        return str(self._answer(self._post(self._version_url, "common.server.version", [], {}), "common.server.version"))
+        """Raises VendorTrouble and VendorRefused."""
+        try:
+            return str(self._answer(self._post(self._version_url, "common.server.version", [], {}), "common.server.version"))
+        except (httpx.HTTPError, httpx.InvalidURL) as failure:
+            raise VendorTrouble(f"Tryton cannot be reached: {type(failure).__name__}") from failure
+        except Lost as lost:
+            raise VendorTrouble(str(lost)) from lost
 
     def read(self, method: str, *args: Any, context: Row | None = None) -> Any:
         """What a call that changes nothing gives, `method` as `sale.sale.read`. Asked once more in passing trouble.
