@@ -39,9 +39,12 @@ class HappyReturnsSandbox:
         retailer_id: str = "sandbox-retailer",
         webhook_secret: str = "sandbox-secret",  # noqa: S107 (everybody may know it)
         merge_seconds: int = MERGE_SECONDS,
+        first: int = 0,
+        calls_per_second: float = RATE_PER_SECOND,
     ) -> None:
-        self.hub = Hub(clock, retailer_id, merge_seconds)
+        self.hub = Hub(clock, retailer_id, merge_seconds, first)
         self._clock, self._api_key, self._retailer, self._secret = clock, api_key, retailer_id, webhook_secret
+        self._per_second = calls_per_second
         self._contents: list[Document] = []
         self._level, self._level_at = 0.0, clock()
 
@@ -90,7 +93,7 @@ class HappyReturnsSandbox:
         if request.headers.get("x-hr-apikey") != self._api_key:
             raise _Refused(401, "unauthorized")
         now = self._clock()
-        self._level = max(0.0, self._level - (now - self._level_at).total_seconds() * RATE_PER_SECOND)
+        self._level = max(0.0, self._level - (now - self._level_at).total_seconds() * self._per_second)
         self._level_at = now
         if self._level + 1 > BUCKET_CALLS:
             raise _Refused(429, f"too many requests: limit {RATE_PER_SECOND:.6f} requests/sec, leaky bucket size {BUCKET_CALLS}")

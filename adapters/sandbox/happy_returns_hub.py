@@ -71,11 +71,12 @@ class _Merged:
 class Hub:
     """`start` begins a return's story; `hand_in`, `approve`, `expire`, `cancel`, `ship`, `inspect` and `relabel` go on with it."""
 
-    def __init__(self, clock: Clock, retailer_id: str, merge_seconds: int) -> None:
+    def __init__(self, clock: Clock, retailer_id: str, merge_seconds: int, first: int = 0) -> None:
         self.returns: dict[str, Return] = {}
         self.shipments: dict[str, Shipment] = {}
         self.approvals: list[Document] = []
         self._clock, self._retailer, self._merge = clock, retailer_id, timedelta(seconds=merge_seconds)
+        self._first = first
         self._merging: dict[str, list[_Merged]] = {}
         self._posts: list[tuple[str, Document]] = []
 
@@ -91,7 +92,7 @@ class Hub:
         """
         if method not in METHODS:
             raise ValueError(f"{method!r} is no drop-off method; these are: {', '.join(METHODS)}")
-        number = len(self.returns) + 1
+        number = self._first + len(self.returns) + 1
         return_id = str(uuid5(NAMESPACE_URL, f"sandbox/return/{number}"))
         items: list[Item] = []
         for order, lines in orders.items():
@@ -147,7 +148,7 @@ class Hub:
     def ship(self, return_id: str | None = None) -> str:
         """A consolidated shipment leaves the hub, with everything (of one return, or of all) that is there."""
         returns = [self.of(return_id)] if return_id is not None else list(self.returns.values())
-        shipment = Shipment(f"shipment-{len(self.shipments) + 1}", self._clock(), [])
+        shipment = Shipment(f"shipment-{self._first + len(self.shipments) + 1}", self._clock(), [])
         for of in returns:
             for item in of.items:
                 if item.handed_in and not item.shipment:

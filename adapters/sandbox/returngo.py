@@ -57,8 +57,9 @@ class ReturnGoSandbox:
         currency: str = "GBP",
         customer_currency: str | None = None,
         rate: str = "1",
+        first: int = 0,
     ) -> None:
-        self.rmas = Rmas(clock, currency, customer_currency, rate)
+        self.rmas = Rmas(clock, currency, customer_currency, rate, first)
         self.calls_today = 0
         self._clock, self._api_key, self._shop, self._quota_per_day = clock, api_key, shop, quota_per_day
         self._today: date | None = None

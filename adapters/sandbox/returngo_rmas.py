@@ -44,12 +44,13 @@ class IllegalMove(ValueError):
 class Rmas:
     """All RMAs of one shop. Amounts are told as decimal strings and kept as the JSON numbers that ReturnGO sends."""
 
-    def __init__(self, clock: Clock, currency: str = "GBP", customer_currency: str | None = None, rate: str = "1") -> None:
+    def __init__(self, clock: Clock, currency: str = "GBP", customer_currency: str | None = None, rate: str = "1", first: int = 0) -> None:
         self._clock = clock
         self._currency, self._customer_currency, self._rate = currency, customer_currency or currency, Decimal(rate)
         self.documents: dict[str, Document] = {}
         self.events: list[Event] = []
-        self._next = {"rma": 9_856_537, "item": 40_001, "shipment": 70_001, "transaction": 880_001, "line": _FIRST_LINE_ITEM}
+        begins = {"rma": 9_856_537, "item": 40_001, "shipment": 70_001, "transaction": 880_001, "line": _FIRST_LINE_ITEM}
+        self._next = {kind: number + first for kind, number in begins.items()}
 
     # What happens
 

@@ -43,12 +43,13 @@ class ReveniSandbox:
         listing: bool = True,
         summaries: bool = True,
         webhook_url: str | None = None,
+        first: int = 0,
     ) -> None:
         self.documents: dict[str, Document] = {}
         self.calls = 0
         self._clock, self._api_key, self._store, self._listing, self._summaries = clock, api_key, store_id, listing, summaries
         self._events: list[tuple[str, str, str, datetime]] = []
-        self._sent = 0
+        self._first, self._sent = first, first
         self._subscriptions: dict[str, Document] = {"1": {"id": "1", "url": webhook_url, "event_types": list(EVENTS)}}
         self._minute, self._calls_of_minute = "", 0
 
@@ -63,7 +64,7 @@ class ReveniSandbox:
         currency: str | None = "GBP",
     ) -> str:
         """`items`: `{"sku": "SHIRT-M", "quantity": 2}`, with whatever else the API is to show of them."""
-        number = len(self.documents) + 1
+        number = self._first + len(self.documents) + 1
         return_id = md5(f"sandbox/return/{number}".encode(), usedforsecurity=False).hexdigest()
         usual = {"quantity": 1, "return_reason": "too_small", "exchange": None, "status": "pending validation"}
         rows = [{"id": f"{return_id[:8]}-{place}", **usual, **item} for place, item in enumerate(items, start=1)]

@@ -37,8 +37,9 @@ class Cin7CoreSandbox:
         errors_in_200: bool = False,
         checks_over_credit: bool = True,
         second_note_on_simple: bool = False,
+        first: int = 0,
     ) -> None:
-        self.warehouse = Warehouse(clock)
+        self.warehouse = Warehouse(clock, first=first)
         self.sales = Sales(self.warehouse, checks_over_credit=checks_over_credit, second_note_on_simple=second_note_on_simple)
         self.sales.tax_rules |= {"Standard": Decimal(20), "Zero": Decimal(0)}
         for name in ("Main Warehouse", "In transit", "Quarantine", "Damaged"):

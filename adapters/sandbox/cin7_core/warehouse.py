@@ -11,11 +11,14 @@ from uuid import NAMESPACE_URL, uuid5
 from adapters.sandbox.cin7_core.amounts import NOTHING, Refused, Row, decimal
 from adapters.sandbox.port import Clock
 
+# A document takes a few ids beside its number: an account that begins at a later number has none in common with an earlier one.
+IDS_EACH = 100
+
 
 class Warehouse:
     """`on_hand` by SKU and place; a place is a location's name, or `"<Location>: <Bin>"`."""
 
-    def __init__(self, clock: Clock, seed: str = "cin7") -> None:
+    def __init__(self, clock: Clock, seed: str = "cin7", first: int = 0) -> None:
         self.clock = clock
         self.products: dict[str, Row] = {}
         self.locations: list[Row] = []
@@ -24,8 +27,8 @@ class Warehouse:
         self.transfers: list[Row] = []
         self.adjustments: list[Row] = []
         self.write_offs: list[Row] = []
-        self._seed, self._made = seed, 0
-        self._numbers: defaultdict[str, int] = defaultdict(int)
+        self._seed, self._made = seed, first * IDS_EACH
+        self._numbers: defaultdict[str, int] = defaultdict(lambda: first)
 
     def new_id(self) -> str:
         self._made += 1

@@ -36,7 +36,7 @@ class Item:
 class Books:
     """Stock of a composite is its parts'. Nothing here knows of HTTP."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, begins_at: int = 0) -> None:
         self.clock = clock
         self.locations: dict[str, str] = {DEFAULT_LOCATION: "Default"}
         self.items: dict[str, Item] = {}
@@ -53,7 +53,7 @@ class Books:
         self.paying: set[str] = set()
         # The next change of several levels breaks off after the first.
         self.tears_next_change = False
-        self._counted: dict[str, int] = defaultdict(int)
+        self._counted: dict[str, int] = defaultdict(lambda: begins_at)
 
     def next_number(self, what: str, first: int = 1) -> int:
         self._counted[what] += 1

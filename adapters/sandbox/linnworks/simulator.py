@@ -44,8 +44,9 @@ class LinnworksSandbox:
         server: str | None = None,
         prefix: str = "/linnworks",
         limit_factor: int = 1,
+        first: int = 0,
     ) -> None:
-        self.books = Books(clock)
+        self.books = Books(clock, first)
         self.state_of_account = "AVAILABLE"
         self.calls: dict[str, int] = defaultdict(int)
         self._clock = clock

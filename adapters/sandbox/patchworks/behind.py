@@ -29,8 +29,8 @@ class Refused(Exception):
 class ErpBehind:
     """`dedupes`: a command that was done is not done again, as the flow's de-dupe shape has it."""
 
-    def __init__(self, *, dedupes: bool = True) -> None:
-        self.dedupes = dedupes
+    def __init__(self, *, dedupes: bool = True, first: int = 0) -> None:
+        self.dedupes, self._first = dedupes, first
         self.locations: list[str] = list(LOCATIONS)
         self.products: set[str] = set()
         self.orders: dict[str, Document] = {}
@@ -198,7 +198,7 @@ class ErpBehind:
     def seed_order(self, told: Mapping[str, Any]) -> Document:
         """`{"order_ref": "#1001", "currency": "GBP", "invoice": "authorised", "shipping": "5.00", "lines": [{"sku", "quantity", "items",
         "tax"}]}`: amounts are decimal strings, for the whole quantity."""
-        number = f"SO-{1000 + len(self.orders) + 1}"
+        number = f"SO-{self._first + 1000 + len(self.orders) + 1}"
         lines = [
             {"order_line": f"{number}/{place}", "tax": "0.00", **line} | {"items": str(line["items"]), "quantity": int(line["quantity"])}
             for place, line in enumerate(told["lines"], start=1)
@@ -257,7 +257,7 @@ class ErpBehind:
     ) -> Document:
         document = {
             "kind": kind,
-            "number": f"{_PREFIXES[kind]}-{len(self.documents) + 1:05}",
+            "number": f"{_PREFIXES[kind]}-{self._first + len(self.documents) + 1:05}",
             "status": "active",
             "at": _written(now),
             "command_id": command["command_id"],

@@ -38,7 +38,7 @@ class Flow:
     """`failing`: what befalls the next tries of the ERP's shape: `before` (the ERP never hears of it) or `after` (it does, and the shape
     fails all the same). `doubling` is the chance of an `after` for each try."""
 
-    def __init__(self, flow_id: str, behind: ErpBehind) -> None:
+    def __init__(self, flow_id: str, behind: ErpBehind, first: int = 0) -> None:
         self.flow_id, self.behind = flow_id, behind
         self.enabled = self.deployed = True
         self.acknowledge, self.ack_url = "both", None
@@ -46,7 +46,7 @@ class Flow:
         self.failing: list[str] = []
         self.runs: list[Run] = []
         self.outgoing: list[OutgoingWebhook] = []
-        self._made = 0
+        self._made = first
         self._chance = Random(0)
 
     def set(self, told: Mapping[str, Any]) -> None:

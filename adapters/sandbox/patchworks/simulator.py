@@ -40,9 +40,10 @@ class PatchworksSandbox:
         webhook_id: str = "wh-1041",
         callback_id: str = "cb-1041",
         signature: str = "sandbox-signature",
+        first: int = 0,
     ) -> None:
-        self.behind = ErpBehind()
-        self.flow = Flow(flow_id, self.behind)
+        self.behind = ErpBehind(first=first)
+        self.flow = Flow(flow_id, self.behind, first)
         self.calls = 0
         self._clock, self._api_key, self._signature = clock, api_key, signature
         self._webhook, self._callback = f"/api/v1/{company}/{webhook_id}", f"/api/v1/{company}/{callback_id}"

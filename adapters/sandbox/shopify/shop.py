@@ -12,6 +12,8 @@ from adapters.sandbox.port import Clock
 
 # Real ids are that large: whoever passes one through a float gets another.
 FIRST_ID = 9_007_199_254_740_993
+# A story takes a few dozen ids, so that a shop that begins at a later number has none in common.
+IDS_EACH = 100
 PAID_BY_SHOPIFY = ("shopify_payments",)
 CARD_FEE_PER_MILLE = 29
 
@@ -165,9 +167,9 @@ Tell = Callable[[str, Any], None]
 class Shop:
     """Every verb happens at once and tells of itself."""
 
-    def __init__(self, clock: Clock, tell: Tell) -> None:
+    def __init__(self, clock: Clock, tell: Tell, first: int = 0) -> None:
         self._clock, self._tell = clock, tell
-        self._next = FIRST_ID
+        self._next = FIRST_ID + first * IDS_EACH
         self.orders: dict[int, Order] = {}
         self.refunds: dict[int, Refund] = {}
         self.returns: dict[int, Return] = {}

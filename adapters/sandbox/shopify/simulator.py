@@ -38,13 +38,14 @@ class ShopifySimulator:
         points: float = 2_000.0,
         points_a_second: float = 100.0,
         scopes: tuple[str, ...] = SCOPES,
+        first: int = 0,
     ) -> None:
-        self.shop = Shop(clock, self._tell)
+        self.shop = Shop(clock, self._tell, first)
         self.version = version
         self._clock, self._token, self._secret, self._domain, self._scopes = clock, access_token, secret, domain, list(scopes)
         self._largest, self._restored = points, points_a_second
         self._points, self._counted_at = points, clock()
-        self._events = 0
+        self._events = first
         self._waiting: list[OutgoingWebhook] = []
 
     def handle(self, request: SandboxRequest) -> SandboxResponse:
