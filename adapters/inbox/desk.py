@@ -15,6 +15,7 @@ from adapters.inbox.store import storable
 from adapters.platforms.port import Orders
 from adapters.vendor.answers import VendorTrouble
 from domain.facts import Fact, Initiated, Refunded
+from domain.returns import Recorded
 from domain.stored import stream_of
 from domain.telling import ReturnKey, Telling
 
@@ -63,6 +64,9 @@ class HouseDesk:
         self._lately: _Lately | None = None
         self._fresh = False
         self._read: list[Telling] = []
+        # By return, for as long as a batch lasts: what the ledger holds, and what was read of it in this batch.
+        self._held: dict[ReturnKey, list[Telling]] = {}
+        self._read_of: dict[ReturnKey, list[Telling]] = {}
 
     @property
     def orders(self) -> Orders | None:
@@ -79,10 +83,21 @@ class HouseDesk:
         """From here on answers count everything that is recorded by now."""
         self._fresh = False
         self._read.clear()
+        self._held.clear()
+        self._read_of.clear()
+
+    def foresee(self, keys: Iterable[ReturnKey]) -> None:
+        """These will be asked about: they are looked up together."""
+        streams = {stream_of(key): key for key in keys if key not in self._held}
+        if streams:
+            found = self._ledger.events_of(list(streams))
+            self._held |= {key: _tellings(found[stream]) for stream, key in streams.items()}
 
     def learn(self, tellings: Sequence[Telling]) -> None:
         """What has been read in this batch counts, too, before it is recorded."""
         self._read += tellings
+        for telling in tellings:
+            self._read_of.setdefault(telling.key, []).append(telling)
         if self._fresh and self._lately is not None:
             self._lately.learn_all(tellings)
 
@@ -100,9 +115,8 @@ class HouseDesk:
         return any(isinstance(telling.fact, Initiated) for telling in self.told(key))
 
     def told(self, key: ReturnKey) -> Sequence[Telling]:
-        recorded = self._ledger.events(stream_of(key))
-        read = [telling for telling in self._read if telling.key == key]
-        return [*(Telling(event.key, event.occurred_at, event.fact, event.source_id, event.by) for event in recorded), *read]
+        self.foresee([key])
+        return [*self._held[key], *self._read_of.get(key, ())]
 
     def _ask(self, question: str, name: str) -> list[tuple[Any, ...]]:
         if storable(name) != name:
@@ -133,6 +147,10 @@ class HouseDesk:
         lately.learn_all(self._read)
         self._lately, self._fresh = lately, True
         return lately
+
+
+def _tellings(recorded: Iterable[Recorded]) -> list[Telling]:
+    return [Telling(event.key, event.occurred_at, event.fact, event.source_id, event.by) for event in recorded]
 
 
 _OF_ORDER = """

@@ -28,7 +28,7 @@ from adapters.inbox.queue import Outcome, Taken
 from adapters.inbox.recording import AWAY, keep, understand
 from adapters.inbox.sealing import Seal, SealError
 from adapters.inbox.store import FACTS_TOPIC
-from adapters.platforms.port import ConnectionSettings, Delivery, Hinting, Platform, Reading
+from adapters.platforms.port import ConnectionSettings, Delivery, Foreseeing, Hinting, Platform, Reading
 from adapters.vendor.answers import NotUnderstood, VendorError, VendorRefused, VendorTrouble
 
 log = logging.getLogger("returns_ledger")
@@ -108,6 +108,7 @@ class Drain:
         read: list[tuple[Sequence[Taken], Look]] = []
         groups, unopened = self._groups(taken)
         read += unopened
+        self._foresee(groups)
         ends, troubles = time.monotonic() + ROUND_SECONDS, 0
         for group in groups:
             if self._stop.is_set() or (not to_the_end and time.monotonic() > ends):
@@ -122,6 +123,13 @@ class Drain:
                 if not to_the_end and (asked_to_wait or troubles >= MOST_TROUBLES):
                     break
         return read
+
+    def _foresee(self, groups: Sequence[_Group]) -> None:
+        """What the ledger holds of the returns that they are about is asked for at once, not for each by itself."""
+        if isinstance(self._platform, Foreseeing):
+            self._desk.foresee(
+                {key for group in groups if group.taken[-1].topic != FACTS_TOPIC for key in self._platform.foresee(group.delivery)}
+            )
 
     def _groups(self, taken: Sequence[Taken]) -> tuple[list[_Group], list[tuple[Sequence[Taken], Look]]]:
         """By what they point at, where the platform says so; beside those that cannot be opened."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
@@ -196,6 +196,14 @@ class Hinting(Protocol):
 
     def subject(self, delivery: Delivery) -> str | None:
         """What the delivery points at, such as an RMA's id; None where it has to be read by itself. Never raises."""
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A platform that knows before it reads which returns it will ask the desk about: a batch asks the ledger for all of them at once."""
+
+    def foresee(self, delivery: Delivery) -> Iterable[ReturnKey]:
+        """A guess: one too many costs a little, one too few is asked for when it is needed. Never raises."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -108,6 +109,7 @@ def following(content: object) -> str | None:
     return None
 
 
+@lru_cache(maxsize=2_000)
 def plain(word: str) -> str:
     """A word by its letters and digits only: vendors write one status as `dropped-off`, `dropped_off` and `Dropped off`."""
     return "".join(letter for letter in word.casefold() if letter.isalnum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -13,13 +13,16 @@ from adapters.platforms.happy_returns.client import HappyReturnsClient
 from adapters.platforms.happy_returns.commands import Commands, Content
 from adapters.platforms.happy_returns.mapping import tables_of
 from adapters.platforms.happy_returns.polling import Poll, watch_parts
-from adapters.platforms.happy_returns.posts import parse, read_post, topic_of
-from adapters.platforms.happy_returns.reading import ASK_WITHIN, PostReader
+from adapters.platforms.happy_returns.posts import Post, parse, read_post, topic_of
+from adapters.platforms.happy_returns.reading import ASK_WITHIN, PLATFORM, PostReader
 from adapters.platforms.happy_returns.signature import Recipe
+from adapters.platforms.happy_returns.told import part_of
 from adapters.platforms.port import ConnectionSettings, Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.watching import Watch
 from adapters.vendor.answers import Answer, NotUnderstood
-from domain.telling import write_telling
+from domain.telling import ReturnKey, write_telling
+
+_MOST_FORESEEN: Final = 1_000
 
 
 class HappyReturns:
@@ -35,6 +38,8 @@ class HappyReturns:
         self._client = HappyReturnsClient(connection, http, wait_turn)
         self._reader = PostReader(connection.merchant, self._client, tables, ask_within)
         self._watch = Watch()
+        # Understood to foresee, and kept until they are read.
+        self._foreseen: dict[bytes, Post] = {}
         self._commands = Commands(self._client, tables, self._reader.strip_suffix)
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
@@ -48,8 +53,20 @@ class HappyReturns:
         except NotUnderstood:
             return Label("unreadable", None)
 
+    def foresee(self, delivery: Delivery) -> list[ReturnKey]:
+        """A return by its own id, and as the part of it that its order is, should it cover several."""
+        try:
+            post = read_post(parse(delivery.body), strip_suffix=self._reader.strip_suffix)
+        except NotUnderstood:
+            return []
+        if len(self._foreseen) >= _MOST_FORESEEN:
+            self._foreseen.clear()
+        self._foreseen[delivery.body] = post
+        names = {name for unit in post.units for name in (unit.return_id, part_of(unit.return_id, unit.order))}
+        return [ReturnKey(self._connection.merchant, PLATFORM, name) for name in names]
+
     def read(self, delivery: Delivery, desk: Desk) -> Reading:
-        post = read_post(parse(delivery.body), strip_suffix=self._reader.strip_suffix)
+        post = self._foreseen.pop(delivery.body, None) or read_post(parse(delivery.body), strip_suffix=self._reader.strip_suffix)
         reading, parts = self._reader.read(post, desk, delivery.received_at)
         watch_parts(self._watch, post, parts, delivery.received_at)
         if not reading.facts and not reading.waits_for:

@@ -154,7 +154,7 @@ class TestShopify:
         return rig, platform_of(rig.front), made, back
 
     def test_it_is_refunded_as_shopify_suggests(self) -> None:
-        rig, platform, order, back = self.ready(taxes_included=True)
+        _, platform, order, back = self.ready(taxes_included=True)
         assert platform.release_refund(str(back.id), order.name) == Accepted(str(back.id))
         [refund] = order.refunds
         assert (refund.shop_return, sum(payment.amount for payment in refund.transactions)) == (back, 23_040)
