@@ -213,6 +213,7 @@ def test_an_edited_reference_hides_nothing(shop: Shop, hands: Hands) -> None:
     assert hands.drive(work, sent_before=True) == first
     told = {one.number: one.instruction for one in documents(hands) if one.kind == "credit_note"}
     assert told[first.reference] == work.issued.instruction
+    assert [one.credited for one in hands.matched("#2007").lines] == [0], "it is not taken for somebody else's"
 
 
 def test_a_return_sale_of_a_complaint_is_read_as_the_credit_that_it_is(shop: Shop, hands: Hands) -> None:

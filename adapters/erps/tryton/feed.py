@@ -19,7 +19,7 @@ from adapters.erps.tryton.goods import INTERNAL, RETURN, shipment_name
 from adapters.erps.tryton.mapping import TrytonMapping
 from adapters.erps.tryton.notes import MODEL as INVOICE
 from adapters.erps.tryton.places import Places
-from adapters.erps.tryton.sale import BOOKED, OURS, minor_of, nested, referred, sku_of
+from adapters.erps.tryton.sale import BOOKED, OURS, instruction_of, minor_of, nested, referred, sku_of
 from adapters.vendor.shapes import instant
 from domain.content import Amount
 from domain.money import CURRENCIES
@@ -82,7 +82,7 @@ class Feed:
                 at=_stamp(note) or datetime.now(UTC),
                 order=str(sales[0]["id"]) if sales else None,
                 order_reference=sales[0]["reference"] if sales else None,
-                instruction=_instruction(note, own),
+                instruction=instruction_of(note, own),
                 currency=currency,
                 amount=self._amount(note, own, currency, total),
                 lines=tuple(
@@ -188,15 +188,3 @@ _EXCHANGE: Final = ("number", "state", "reference", "shipment_state")
 
 def _stamp(row: Row) -> datetime | None:
     return max((row[name] for name in _STAMPS if row[name] is not None), default=None)
-
-
-def _instruction(note: Row, lines: list[Row]) -> str | None:
-    """The reference; or what the lines say, where somebody edited it."""
-    reference = str(note["reference"] or "")
-    if reference.startswith(OURS):
-        return reference
-    for line in lines:
-        _, _, said = (line["description"] or "").rpartition(f"({OURS}")
-        if said.endswith(")"):
-            return OURS + said[:-1]
-    return None

@@ -36,11 +36,12 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """A line that credits: of which line of the sale, by which invoice. `units` 0: money alone."""
+    """A line that credits: of which line of the sale, by which invoice, and whose instruction. `units` 0: money alone."""
 
     invoice: Row
     sale_line: int | None
     units: int
+    instruction: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,8 @@ class Sale:
         return sum(self.minor(bill["total_amount"]) for bill in self.bills if bill["state"] in BOOKED)
 
     def credited_total(self, *, without: str | None = None) -> int:
-        """What booked notes credit, those with that reference left out."""
-        told = [credit.invoice for credit in self.credits]
-        notes = {note["id"]: note for note in told if without is None or note["reference"] != without}
+        """What booked notes credit, the one of that instruction left out."""
+        notes = {one.invoice["id"]: one.invoice for one in self.credits if without is None or one.instruction != without}
         return -sum(min(0, self.minor(note["total_amount"])) for note in notes.values())
 
     def credited_units(self, line: int, *, without: str | None = None, ours: bool = True) -> int:
@@ -89,8 +89,8 @@ class Sale:
             credit.units
             for credit in self.credits
             if credit.sale_line == line
-            and (without is None or credit.invoice["reference"] != without)
-            and (ours or not str(credit.invoice["reference"] or "").startswith(OURS))
+            and (without is None or credit.instruction != without)
+            and (ours or credit.instruction is None)
         )
 
 
@@ -197,12 +197,26 @@ class Sales:
         told = []
         for row in found:
             line = by_line.get(referred(row["origin"], "account.invoice.line") or 0) or by_product.get(row["product"])
-            told.append(Credit(invoices[row["invoice"]], line, -int(row["quantity"]) if row["product"] is not None else 0))
+            note = invoices[row["invoice"]]
+            units = -int(row["quantity"]) if row["product"] is not None else 0
+            told.append(Credit(note, line, units, instruction_of(note, [row])))
         return told
 
 
 def minor_of(amount: Any, currency: str) -> int:
     return int(Decimal(amount or 0).scaleb(CURRENCIES[currency]).to_integral_value(ROUND_HALF_UP))
+
+
+def instruction_of(note: Row, lines: Iterable[Row]) -> str | None:
+    """The reference; or what the lines say, where somebody edited it."""
+    reference = str(note["reference"] or "")
+    if reference.startswith(OURS):
+        return reference
+    for line in lines:
+        _, _, said = (line["description"] or "").rpartition(f"({OURS}")
+        if said.endswith(")"):
+            return OURS + said[:-1]
+    return None
 
 
 def nested(row: Row, name: str) -> Mapping[str, Any]:
