@@ -56,7 +56,7 @@ def clearing_gaps(state: ReturnState, policy: Policy) -> list[Gap]:
 def goods_gaps(state: ReturnState, policy: Policy, at: datetime) -> list[Gap]:
     """Announcement, goods and exchange: everything that refunds and credit notes have no part in."""
     if state.initiated is None:
-        if state.is_document:
+        if state.is_document or state.is_emptied:
             return []
         return [Gap(GapKind.UNANNOUNCED_RETURN, evidence=tuple(sorted(state.sequence)))] if state.sequence else []
     return [*_goods(state, policy, at), *_exchange(state, policy)]

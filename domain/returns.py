@@ -36,6 +36,8 @@ DOCUMENTS: Final = "erp."
 # What stands before the platform's name on the stream of a connection's policy, and the place of the return's id there.
 POLICIES: Final = "policy."
 VERSIONS: Final = "versions"
+# A refund of a shop outside any return stands here, below the order's id: `order-5324938444866`.
+OUTSIDE_RETURNS: Final = "order-"
 EXCHANGE_STATUSES: Final = ("draft", "authorised", "dispatched")
 NoteKey = tuple[str, str]
 # Payout, refund, and the payment that paid it, where it is named.
@@ -136,6 +138,13 @@ class ReturnState:
         """A document of an ERP that names no return stands for itself; a policy is no return either."""
         platform = self.key.platform
         return platform.startswith(DOCUMENTS) or (self.key.return_id == VERSIONS and platform.startswith(POLICIES))
+
+    @property
+    def is_emptied(self) -> bool:
+        """Was it only ever the place of refunds outside any return, all of which stand elsewhere by now?"""
+        if self.key.platform != "shopify" or not self.key.return_id.startswith(OUTSIDE_RETURNS):
+            return False
+        return bool(self.refunds) and self.refunds.keys() <= self.reversed and not (self.notes or self.numbers)
 
     @property
     def order(self) -> str | None:

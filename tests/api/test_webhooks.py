@@ -41,6 +41,14 @@ CONNECTIONS = [
     {**SHOP, "name": "no-secret"},
     {**RETURNGO, "name": "uk-returngo", "webhook_secret": SECRET},
     {**RETURNGO, "name": "open-returngo"},
+    {
+        "name": "uk-happy",
+        "merchant": "acme",
+        "platform": "happy_returns",
+        "webhook_secret": SECRET,
+        "credentials": {"api_key": "k", "retailer_id": "r"},
+    },
+    {"name": "open-reveni", "merchant": "acme", "platform": "reveni", "credentials": {"api_key": "k", "store_id": "s"}},
 ]
 Row = dict[str, Any]
 
@@ -191,7 +199,7 @@ def test_who_hangs_up_half_way_leaves_nothing(client: httpx.Client) -> None:
 @given(
     body=st.binary(max_size=300)
     | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(lambda told: json.dumps(told).encode()),
-    path=st.sampled_from(["uk-shopify", "no-secret", "open-returngo", "uk-returngo/x"]) | st.text(max_size=20),
+    path=st.sampled_from(["uk-shopify", "no-secret", "open-returngo", "uk-returngo/x", "uk-happy", "open-reveni"]) | st.text(max_size=20),
     topic=st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=300),
     sign=st.booleans(),
 )
@@ -199,9 +207,11 @@ def test_no_garbage_breaks_it(client: httpx.Client, body: bytes, path: str, topi
     headers = {b"X-Shopify-Topic": topic.strip().encode("latin-1"), b"X-Shopify-Event-Id": topic[::-1].strip().encode("latin-1")}
     if sign:
         headers[b"X-Shopify-Hmac-Sha256"] = signed(body)["X-Shopify-Hmac-Sha256"].encode()
+        headers[b"X-Hr-Signature"] = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest().encode()
     url = client.base_url.join("/webhooks/" + "".join(f"%{byte:02x}" for byte in path.encode("utf-8", "replace")))
     answer = client.post(url, content=body, headers=headers)
-    expected = {"uk-shopify": {202 if sign else 401}, "no-secret": {401}, "open-returngo": {202}}
+    by_signature = {202 if sign else 401}
+    expected = {"uk-shopify": by_signature, "uk-happy": by_signature, "no-secret": {401}, "open-returngo": {202}, "open-reveni": {202}}
     assert answer.status_code in expected.get(path, {404})
     assert client.get("/api/inbox", params={"limit": 1}).status_code == 200
 

@@ -206,3 +206,19 @@ def test_amounts_of_other_currencies_have_their_own_digits() -> None:
     assert found["refund_without_credit_note JPY"].amount == "1100 JPY"
     assert found["refund_before_receipt JPY"].amount == "733 JPY"  # 1100 · 2/3
     assert found["restocked_uninspected JPY"].amount == "367 JPY"
+
+
+def test_the_place_of_a_refund_outside_any_return_is_no_gap_once_the_refund_stands_elsewhere() -> None:
+    def at_the_shop(return_id: str, *facts: Row) -> set[str]:
+        return set(open_at(9, [{**fact, "platform": "shopify", "return": return_id} for fact in facts]))
+
+    moved = [refunded("20.00", 6), reversed_(6)]
+    assert at_the_shop("order-5324938444866", *moved) == set()
+    assert at_the_shop("order-5324938444866", *moved, refunded("5.00", 7, refund="RF-2")) == {
+        "unannounced_return",
+        "refund_without_credit_note",
+    }
+    assert "unannounced_return" in at_the_shop("order-5324938444866", *moved, received(7))
+    assert "unannounced_return" in at_the_shop("order-5324938444866", *moved, credited("20.00", 7))
+    assert at_the_shop("7001", *moved) == {"unannounced_return"}, "a return of the shop's own has yet to be announced"
+    assert set(open_at(9, moved)) == {"unannounced_return"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from adapters.platforms.port import Desk, Joined, RawFact
 from domain.facts import Initiated, PayoutSettled, Refunded, RefundReversed
+from domain.returns import OUTSIDE_RETURNS
 from domain.telling import ReturnKey, Telling, write_instant, write_telling
 
 PLATFORM = "shopify"
@@ -35,7 +36,7 @@ class Place:
 
 def unjoined(merchant: str, order_id: str | None) -> ReturnKey:
     """Where a refund outside any return stands."""
-    return ReturnKey(merchant, PLATFORM, f"order-{order_id}")
+    return ReturnKey(merchant, PLATFORM, f"{OUTSIDE_RETURNS}{order_id}")
 
 
 def returns_of(order_name: str | None, desk: Desk) -> list[ReturnKey]:
