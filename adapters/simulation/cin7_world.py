@@ -67,6 +67,8 @@ class Cin7World:
         try:
             if deed == "note":
                 sale = self._rng.choice(list(self.sandbox.sales.documents.values()))
+                if not sale["Order"]["Lines"]:
+                    return None  # an exchange that is half made: there is nothing to credit
                 line = self._rng.choice(sale["Order"]["Lines"])
                 told = {"order": sale["ID"], "lines": [{"sku": line["SKU"], "quantity": 1}]}
                 return f"credits by hand {self.front.seed({'by_hand': [{'credit_note': told}]})['by_hand'][0]}"

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import IO, Any, Final
 
 from api.http.spreadsheet import csv_cell
-from domain.gaps import PARTS
+from domain.gap import PARTS
 from domain.policy import CLEARING_KINDS
 
 # The row of the contract, then the parts of its breakdown as figures of their own.
