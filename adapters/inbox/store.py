@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -49,7 +50,12 @@ def arrive(delivery: Delivery, merchant: str, label: Label, seal: Seal) -> Arriv
 
 
 def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in headers.items() if not _SECRET.search(name)}
+    return {name: text for name, text in headers.items() if not _is_secret(name)}
+
+
+@lru_cache(maxsize=1_000)
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
 
 
 def storable(text: str, most: int = MOST_TEXT) -> str:

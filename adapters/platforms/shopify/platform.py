@@ -14,6 +14,7 @@ from adapters.files.shopify_amounts import objects
 from adapters.platforms.port import ConnectionSettings, Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.shopify import queries
 from adapters.platforms.shopify.admin import Admin
+from adapters.platforms.shopify.joins import PLATFORM, unjoined
 from adapters.platforms.shopify.mapping import REREAD_AFTER_EMPTY_BODY, Mappings
 from adapters.platforms.shopify.orders import ShopOrders
 from adapters.platforms.shopify.polling import changed_orders, poll
@@ -22,7 +23,7 @@ from adapters.platforms.shopify.releasing import Release
 from adapters.platforms.shopify.shapes import id_of, number_of
 from adapters.vendor.answers import Answer, NotUnderstood, VendorRefused
 from domain.refusals import Rejected
-from domain.telling import read_instant
+from domain.telling import ReturnKey, read_instant
 
 # What a topic tells that another one, or nobody here, has to do with.
 IGNORED: Final = {
@@ -81,6 +82,17 @@ class Shopify:
             return None
         number = id_of(document)
         return f"{document.get('kind') if delivery.topic == POLLED else 'return'}/{number}" if number else None
+
+    def foresee(self, delivery: Delivery) -> list[ReturnKey]:
+        """Where the refund of a webhook may stand: on the return that it names, and outside any."""
+        if delivery.topic != "refunds/create":
+            return []
+        try:
+            document = _document(delivery.body)
+        except NotUnderstood:
+            return []
+        merchant, order, named = self._connection.merchant, number_of(document.get("order_id")), id_of(document.get("return"))
+        return [unjoined(merchant, order), *([ReturnKey(merchant, PLATFORM, named)] if named else [])]
 
     def read(self, delivery: Delivery, desk: Desk) -> Reading:
         topic = delivery.topic

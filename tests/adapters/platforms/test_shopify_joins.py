@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from adapters.platforms.port import RawFact, Reading
+from adapters.platforms.port import Delivery, Foreseeing, RawFact, Reading
 from adapters.sandbox.shopify.shop import Order, Refund
 from domain.facts import Refunded, RefundReversed
 from domain.telling import ReturnKey
 from tests.adapters.platforms.contract import MERCHANT
 from tests.adapters.platforms.shop_rig import COAT, SHIRT, ShopRig, shop_rig, units
+from tests.adapters.platforms.shopify_payloads import refund as refund_payload
 
 RETURNGO = ReturnKey(MERCHANT, "returngo", "77")
 
@@ -262,3 +263,17 @@ def test_both_orders_of_arrival_end_alike(rig: ShopRig, first: str) -> None:
         sign = {"Refunded": 1, "RefundReversed": -1}.get(type(told.fact).__name__, 0)
         net[told.key] = net.get(told.key, 0) + sign
     assert {key: count for key, count in net.items() if count} == {RETURNGO: 1}
+
+
+def test_where_a_refund_may_stand_is_foreseen(rig: ShopRig) -> None:
+    shop = rig.platform
+    assert isinstance(shop, Foreseeing)
+
+    def foreseen(topic: str, body: bytes) -> set[str]:
+        return {key.return_id for key in shop.foresee(Delivery("uk-shopify", topic, rig.clock(), {}, body))}
+
+    told = refund_payload()
+    outside = f"order-{told['order_id']}"
+    assert outside in foreseen("refunds/create", json.dumps(told).encode())
+    assert foreseen("refunds/create", json.dumps({**told, "return": {"id": 7001}}).encode()) == {outside, "7001"}
+    assert foreseen("refunds/create", b"{") == foreseen("returns/close", b'{"id": 1}') == set()
