@@ -17,6 +17,7 @@ from adapters.policies import Policies, adopt_policies, policies_in_force, tell_
 from adapters.postgres.embedded import open_database
 from adapters.projector import Projector
 from adapters.read_models import make_read_models
+from api.demo import demo_settings
 from api.settings import DEMO_HOUSE, Settings
 from api.settings import Connection as Account
 from projections.moments import Moment
@@ -33,7 +34,8 @@ class House:
     """One ledger: a schema in a database. `house` is None for the real one, `demo` for the demo."""
 
     def __init__(self, settings: Settings, url: str, house: str | None, pool_size: int) -> None:
-        self.settings = settings
+        # The accounts that are configured are real ones, and nothing of the demo.
+        self.settings = demo_settings(settings) if house == DEMO_HOUSE else settings
         self.name = house
         self.schema = settings.schema_of(house)
         self.url = url
@@ -73,8 +75,8 @@ class House:
 
     @property
     def connections(self) -> tuple[Account, ...]:
-        """The platforms' accounts. Those of the configuration are real ones, and nothing of the demo."""
-        return () if self.name == DEMO_HOUSE else self.settings.connections
+        """The platforms' accounts."""
+        return self.settings.connections
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:

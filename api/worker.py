@@ -1,21 +1,29 @@
-"""What runs beside the web server: the projector that keeps the read models fresh, the inbox, and the demo's feed."""
+"""What runs beside the web server: the projector that keeps the read models fresh, the inbox, the outbox, and the demo's sandbox."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
+import uvicorn
 
 from adapters.alerts.running import ROUND_SECONDS, round_of
-from adapters.demo.feed import Feed, count_live
+from adapters.demo.feed import knows_month, number_of_run, tell_month
+from adapters.demo.pairs import make_fronts, webhook_targets
+from adapters.demo.playing import Player
 from adapters.event_store import LedgerError
 from adapters.inbox.lines import run_lines
 from adapters.outbox.running import run_outbox
+from adapters.sandbox.serving import sandbox_app
 from adapters.sku_map import SkuMap
 from api.alerting import alert_terms
 from api.bootstrap import House, clock
 from api.connecting import open_lines
+from api.demo import HOST, sandbox_port
 from api.posting import open_outbox
 from api.releasing import release_desks
 
@@ -73,17 +81,31 @@ def tell_people(house: House, stop: threading.Event) -> None:
         stop.wait(ROUND_SECONDS)
 
 
-def feed(house: House, stop: threading.Event) -> None:
-    """Play the demo into its house until `stop`."""
+def play_demo(house: House, stop: threading.Event, web: str) -> None:
+    """Tell the month, serve the demo's simulators and play returns into them, until `stop`; `web` is where webhooks go."""
     with house.connection() as conn:
         house.projector(conn).catch_up()
-        player = Feed(house.ledger, clock, count_live(conn))
-    told = player.begin()
-    if told:
-        log.info("demo: told a month of returns, %d facts", told)
-    while not stop.is_set():
-        try:
+        known = knows_month(conn)
+    if not known:
+        log.info("demo: told a month of returns, %d facts", tell_month(house.ledger, clock()))
+    first = number_of_run(clock())
+    fronts = make_fronts(clock, first)
+    with serving(sandbox_app(fronts, webhook_targets(web)), sandbox_port(house.settings.data_dir)):
+        player = Player(fronts, clock, first)
+        while not stop.is_set():
             stop.wait(player.tick())
-        except (psycopg.Error, LedgerError) as failure:
-            log.warning("demo: %s", str(failure).strip())
-            stop.wait(1.0)
+
+
+@contextmanager
+def serving(app: Any, port: int) -> Iterator[None]:
+    """Answers on this machine as long as the block runs."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, host=HOST, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1, ws="none")
+    )
+    thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(2.0)

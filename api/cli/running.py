@@ -1,4 +1,4 @@
-"""The command that runs the whole house: one process that watches over the database, the web server, the worker and the demo's feed."""
+"""The command that runs the whole house: one process that watches over the database, the web server, the workers and the demo's sandbox."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ import typer
 from adapters.postgres.embedded import EmbeddedError, open_database
 from api.bootstrap import House, clock, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
+from api.demo import claim_sandbox_port, demo_settings
 from api.settings import DEMO_HOUSE, Settings, load_settings
 
-PARTS = ("web", "worker", "inbox", "outbox", "alerts", "feed")
+PARTS = ("web", "worker", "inbox", "outbox", "alerts", "sandbox")
 STOP_SECONDS = 4.0
 # A part that dies is started again; one that keeps dying ends the house, so that whoever watches it hears of it.
 MOST_STARTS, WITHIN_SECONDS = 5, 60.0
@@ -50,6 +51,9 @@ def run(
     demo_wanted = demo if demo is not None else chosen == DEMO_HOUSE or (chosen is None and not settings.connections)
     if demo_wanted:
         chosen = DEMO_HOUSE
+        if only is None:
+            claim_sandbox_port(settings.data_dir)
+        settings = demo_settings(settings)
     host, port = host or settings.host, settings.port if port is None else port
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # What httpx or psycopg say at INFO is of no use to whoever runs the house.
@@ -65,7 +69,7 @@ def run(
 
 
 def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host: str, port: int) -> None:
-    from api.worker import feed, project, tell_people, work_inbox, work_outbox  # the web server's process has no use for it
+    from api.worker import play_demo, project, tell_people, work_inbox, work_outbox  # the web server's process has no use for it
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,7 +88,7 @@ def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host
         elif part == "alerts":
             tell_people(opened, stop)
         else:
-            feed(opened, stop)
+            play_demo(opened, stop, f"http://{_reached(host)}:{port}")
 
 
 def _serve(opened: House, demo: bool, host: str, port: int, stop: threading.Event) -> None:
@@ -143,9 +147,9 @@ class _Supervisor:
     def __init__(self, settings: Settings, house: str | None, demo: bool, host: str, port: int, config: Path | None) -> None:
         self._settings, self._house, self._demo, self._host, self._port, self._config = settings, house, demo, host, port, config
         # The inbox has a process of its own: reading documents must not hold up the projections, nor they it.
-        beside = ["feed"] if demo else ["inbox"] if settings.connections else []
+        beside = (["sandbox"] if demo else []) + (["inbox"] if settings.connections else [])
         # Nor must an ERP that does not answer.
-        if not demo and any(connection.erp is not None for connection in settings.connections):
+        if any(connection.erp is not None for connection in settings.connections):
             beside.append("outbox")
         # A mail server that hangs is nobody else's affair either.
         if not demo and (settings.alerts.rules or settings.alerts.digests):
@@ -244,6 +248,11 @@ class _Supervisor:
             return None
         with opened.connection() as conn:
             return people.first_admin(conn, clock())
+
+
+def _reached(host: str) -> str:
+    """The address at which this machine itself reaches what listens there."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 (compared, not bound)
 
 
 def free_port(host: str, port: int) -> int:

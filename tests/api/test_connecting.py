@@ -118,6 +118,10 @@ def test_a_rate_can_be_set(database: str) -> None:
 
 def test_the_demo_has_nothing_to_do_with_real_accounts(database: str, tmp_path: Path) -> None:
     settings = settings_with(SHOP, data_dir=tmp_path)
-    assert house_of(settings, database, DEMO_HOUSE).connections == ()
+    demo = house_of(settings, database, DEMO_HOUSE)
+    assert demo.connections
+    assert SHOP["name"] not in {connection.name for connection in demo.connections}
+    asked = [connection.base_url for connection in demo.connections] + [erp.base_url for erp in demo.settings.erps]
+    assert all(str(address).startswith("http://127.0.0.1:") for address in asked), "the demo asks simulators here and nobody else"
     assert make_doors(house_of(settings, database, DEMO_HOUSE)).find("shop", None) is None
     assert make_doors(house_of(settings, database)).find("shop", None) is not None
