@@ -216,7 +216,8 @@ def provider(house: House) -> Iterator[Provider]:
     one = Provider()
     with served(one.app()) as address:
         one.issuer = address
-        given = {"issuer": address, "client_id": CLIENT, "client_secret": SECRET, "roles": {"finance": ["returns-finance"], "admin": ["boss"]}}
+        roles = {"finance": ["returns-finance"], "admin": ["boss"]}
+        given = {"issuer": address, "client_id": CLIENT, "client_secret": SECRET, "roles": roles}
         house.settings = house.settings.model_copy(update={"oidc": TypeAdapter(Oidc).validate_python(given)})
         yield one
 
@@ -269,7 +270,8 @@ def test_a_state_is_of_one_browser_and_good_once(browser: httpx.Client, provider
     there = browser.get("/sign-in/oidc")
     back = httpx.get(there.headers["location"]).headers["location"]
     with browsing(house) as victim:
-        assert victim.get(back.replace(str(browser.base_url).rstrip("/"), "")).status_code == 403, "somebody else's sign-in is not taken over"
+        taken = victim.get(back.replace(str(browser.base_url).rstrip("/"), ""))
+        assert taken.status_code == 403, "somebody else's sign-in is not taken over"
     cookies = dict(browser.cookies)
     assert browser.get(back).status_code == 303
     browser.cookies.update(cookies)
