@@ -180,6 +180,11 @@ class Policy(BaseModel):
     def tolerance_minor(self) -> dict[str, int]:
         return {currency: to_minor(amount, currency) for currency, amount in self.tolerance.items()}
 
+    @property
+    def posts_to(self) -> str | None:
+        """The name of the ERP that posts; None where the ledger watches."""
+        return self.erp.name if self.erp else None
+
     def owner(self, kind: GapKind) -> str:
         return self.owners.get(kind, DEFAULT_OWNERS[kind])
 

@@ -184,7 +184,7 @@ class Fold:
         wanted = {gap.subject: gap for gaps in found for gap in gaps}
         if state.work.waived:
             wanted = {subject: gap for subject, gap in wanted.items() if not is_waived(state, gap)}
-        order, erp = state.order, state.erp
+        order, erp = state.order, state.erp or policy.posts_to
         assigned = state.work.assigned.fact.to if state.work.assigned is not None else None
         for subject in [subject for subject in self._open if subject not in wanted]:
             _, segment = self._open.pop(subject)

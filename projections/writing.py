@@ -176,7 +176,7 @@ def _board_row(key: ReturnKey, return_no: int, folded: Fold, recorded_ats: Seque
         return_no,
         *key,
         state.order,
-        state.erp,
+        state.erp or folded.policy.posts_to,
         currency,
         resolution,
         stage(state),

@@ -29,7 +29,7 @@ def evidence_of(now: Reading, told: Told, asked: MomentAsked) -> dict[str, Any]:
             "last_digest": max(told.events, key=lambda event: event.position).digest.hex(),
             "sha256": hashlib.sha256(orjson.dumps(events, option=orjson.OPT_SORT_KEYS)).hexdigest(),
         },
-        "standing": standing(told.state, told.gaps),
+        "standing": standing(told),
         "state": describe(told.state, told.policy),
         "gaps": told.gaps,
         "events": events,

@@ -104,7 +104,7 @@ def peek(
             now,
             "peek.html",
             at,
-            row=standing(told.state, told.gaps),
+            row=standing(told),
             gap=gap,
             others=[one for one in told.gaps if one is not gap],
             sides=sides_of(told.state, gap["currency"]) if gap and gap["breakdown"] else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -50,7 +49,7 @@ def show_return(merchant: Part, platform: Part, return_id: Part, asked: Annotate
     with reading(house) as now:
         told = told_of(now, house, key, moment)
         return now.answer(
-            standing(told.state, told.gaps)
+            standing(told)
             | {
                 "as_of": write_instant(moment.as_of) if moment.as_of else None,
                 "known_at": write_instant(moment.known_at) if moment.known_at else None,
@@ -125,8 +124,9 @@ def returns_page(now: Reading, asked: ReturnPageAsked) -> dict[str, Any]:
     return {"items": rows, "next": write_cursor(asked, more) if more else None}
 
 
-def standing(state: ReturnState, gaps: Sequence[object]) -> dict[str, Any]:
+def standing(told: Told) -> dict[str, Any]:
     """A return's row of the list, as of any moment; the list itself only knows today's."""
+    state = told.state
     key, currency = state.key, state.currency
     assert state.first_at is not None
     assert state.last_at is not None
@@ -139,7 +139,7 @@ def standing(state: ReturnState, gaps: Sequence[object]) -> dict[str, Any]:
         "platform": key.platform,
         "return": key.return_id,
         "order": state.order,
-        "erp": state.erp,
+        "erp": state.erp or told.policy.posts_to,
         "currency": currency,
         "resolution": state.initiated.resolution if state.initiated else None,
         "stage": stage(state),
@@ -147,7 +147,7 @@ def standing(state: ReturnState, gaps: Sequence[object]) -> dict[str, Any]:
         "announced_units": sum(line.quantity for line in state.announced.values()),
         "units_in": sum(min(line.quantity, state.units_in(line.line)) for line in state.announced.values()),
         **sums,
-        "open_gaps": len(gaps),
+        "open_gaps": len(told.gaps),
         "events": state.count,
         "first_at": write_instant(state.first_at),
         "last_at": write_instant(state.last_at),
