@@ -94,6 +94,7 @@ class MethodTurns:
             turns = self._turns[method] = Turns(self._pool, account, self._rate_of(method), self._stop, self._patience)
         turns()
 
+
 _TAKE = """
     INSERT INTO api_quota AS q (account, tokens, updated_at) VALUES (%(account)s, %(burst)s - 1, clock_timestamp())
     ON CONFLICT (account) DO UPDATE
