@@ -16,7 +16,7 @@ from adapters.sku_map import remember
 from domain.deciding import Assign, Decision, MapSku, MatchReturn, Retry, Ruling, rule
 from domain.decisions import DocumentAssigned
 from domain.erp_facts import SkuMatched
-from domain.facts import CreditNoted
+from domain.facts import CreditNoted, Fact
 from domain.policy import Policy
 from domain.refusals import Unfitting
 from domain.returns import ReturnState
@@ -25,6 +25,8 @@ from domain.telling import ReturnKey, Telling, read_telling, write_instant, writ
 from domain.timeline import fold
 
 PolicyOf = Callable[[ReturnKey], Policy]
+# Of the state, the policy and what would be recorded: something to be noted beside it, or a refusal.
+Weigh = Callable[[ReturnState, Policy, Sequence[Fact]], str | None]
 _MOST_TRIES: Final = 5
 
 
@@ -42,10 +44,12 @@ def decide(
     now: datetime,
     reason: str | None = None,
     dry_run: bool = False,
+    weigh: Weigh | None = None,
 ) -> list[dict[str, Any]]:
     """Record what `decision` makes of the return; gives the facts as the contract writes them, with their cause.
 
-    `reason` is noted beside a decision that has no room for one. With `dry_run` nothing is recorded. Raises Unfitting with a sentence,
+    `reason` is noted beside a decision that has no room for one; so is what `weigh` says, which is asked before anything is recorded and
+    may raise Unfitting. With `dry_run` nothing is recorded, and nobody asked. Raises Unfitting with a sentence,
     Rejected with the field, LookupError for a return that nobody told of.
     """
     for _ in range(_MOST_TRIES):
@@ -59,6 +63,9 @@ def decide(
         if isinstance(decision, MatchReturn):
             tellings += _taken_over(ledger, policy_of, state, decision, by)
         if not dry_run:
+            said = weigh(state, policy, [telling.fact for telling in tellings]) if weigh is not None else None
+            if said is not None:
+                tellings += _tellings(key, Ruling(ruling.at, ()), by, said)
             try:
                 _record(ledger, key, tellings, decision, policy, by, len(events), now)
             except _Moved:

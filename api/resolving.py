@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from adapters.deciding import decide
+from adapters.proposals import GOOD_FOR, given_up, is_beyond, proposer, settle
 from adapters.sku_map import SkuMap
 from api.bootstrap import House, clock
 from domain.deciding import (
@@ -23,8 +24,10 @@ from domain.deciding import (
     Waive,
     WriteOff,
 )
-from domain.policy import DEFAULT_OWNERS, GapKind
-from domain.refusals import Rejected
+from domain.facts import Fact
+from domain.policy import DEFAULT_OWNERS, GapKind, Policy
+from domain.refusals import Rejected, Unfitting
+from domain.returns import ReturnState
 from domain.telling import ReturnKey, read_instant
 
 # Action → the fields it must have, and those it may have, beside by and reason.
@@ -115,7 +118,31 @@ def resolve(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Decide, and free the other returns that a SKU is now known of: the facts, and those returns' names."""
     now = clock()
-    facts = decide(house.ledger, house.policies.policy_of, key, decision, by=by, now=now, reason=reason, dry_run=dry_run)
+    limits = house.settings.decisions.four_eyes_over
+    seconded = False
+
+    def weigh(state: ReturnState, policy: Policy, told: Sequence[Fact]) -> str | None:
+        """One person alone may give up so much; what is more waits for a second one who decides the same."""
+        nonlocal seconded
+        given = given_up(state, policy, told, now)
+        if given is None or not is_beyond(given, limits):
+            return None
+        with house.connection() as conn:
+            first = proposer(conn, key, told, by, now)
+        if first is None:
+            limit = f"{limits[given.currency]} {given.currency}"
+            raise Unfitting(
+                f"This gives up {given}, more than the {limit} that one person may. It is kept, and counts once somebody else decides "
+                f"the same within {GOOD_FOR.days} days."
+            )
+        seconded = True
+        return f"Proposed by {first} and seconded by {by}: it gives up {given}."
+
+    policy_of = house.policies.policy_of
+    facts = decide(house.ledger, policy_of, key, decision, by=by, now=now, reason=reason, dry_run=dry_run, weigh=weigh)
+    if seconded:
+        with house.connection() as conn:
+            settle(conn, key)
     if dry_run or not isinstance(decision, MapSku):
         return facts, []
     house.catch_up()

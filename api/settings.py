@@ -25,6 +25,7 @@ from pydantic import (
 
 from adapters.erps.port import ErpSettings
 from adapters.inbox.sealing import Seal, SealError
+from adapters.proposals import Decisions
 from domain.money import to_minor
 from domain.policy import Duration, ErpTerms, GapKind, Policy
 
@@ -267,6 +268,7 @@ class Settings(_Table):
     oidc: Oidc | None = None
     smtp: Smtp | None = None
     alerts: Alerts = Alerts()
+    decisions: Decisions = Decisions()
     connections: tuple[Connection, ...] = ()
     erps: tuple[Erp, ...] = ()
 

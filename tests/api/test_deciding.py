@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from adapters import keys
+from adapters.proposals import Decisions
 from api.bootstrap import House, clock
 from tests.api.serving import Row, address, all_pages, asking, assert_problem, credited, fact, initiated, refunded, tell
 
@@ -125,3 +126,38 @@ def test_whose_a_return_is_stands_with_its_gaps(client: httpx.Client, house: Hou
     house.catch_up()
     assert {gap["assigned_to"] for gap in client.get("/api/gaps").json()["items"]} == {"ada"}
     assert client.get("/api/stalled").json()["items"][0]["assigned_to"] == "ada"
+
+
+def test_what_gives_up_more_than_one_may_waits_for_a_second_person(house: House, client: httpx.Client) -> None:
+    house.settings = house.settings.model_copy(update={"decisions": Decisions(four_eyes_over={"GBP": "4.99"})})
+    mismatch(house)
+    body: Row = {"action": "accept-difference", "reason": "rounding"}
+    for _ in range(2):  # the same person twice is one person
+        kept = assert_problem(resolve(client, **body, by="ada"), 409)
+        assert "gives up 5.00 GBP, more than the 4.99 GBP that one person may" in kept["detail"]
+    tried = resolve(client, **body, by="grace", dry_run=True)
+    assert tried.status_code == 200
+    answer = resolve(client, **body | {"reason": "agreed"}, by="grace")
+    assert answer.status_code == 200, answer.text
+    assert [(row["fact"], row["by"]) for row in answer.json()["recorded"]] == [("DifferenceAccepted", "grace"), ("Noted", "grace")]
+    assert answer.json()["recorded"][1]["text"] == "Proposed by ada and seconded by grace: it gives up 5.00 GBP."
+    # Decided once, it takes two again.
+    assert resolve(client, action="reopen", by="ada").status_code == 200
+    assert_problem(resolve(client, **body, by="grace"), 409)
+
+
+def test_a_write_off_and_a_waived_gap_are_weighed_by_what_the_goods_are_worth(house: House, client: httpx.Client) -> None:
+    house.settings = house.settings.model_copy(update={"decisions": Decisions(four_eyes_over={"GBP": "1.00"})})
+    damaged(house)
+    assert_problem(resolve(client, "R-2", action="write-off", reason="torn", by="ada"), 409)
+    assert resolve(client, "R-2", action="write-off", reason="torn", by="grace").status_code == 200
+    damaged(house, "R-3")
+    waive: Row = {"action": "waive", "kind": "damaged_not_written_off", "reason": "kept as a sample"}
+    assert_problem(resolve(client, "R-3", **waive, by="ada"), 409)
+    assert resolve(client, "R-3", **waive, by="grace").status_code == 200
+
+
+def test_up_to_the_amount_one_person_is_enough(house: House, client: httpx.Client) -> None:
+    house.settings = house.settings.model_copy(update={"decisions": Decisions(four_eyes_over={"GBP": "5.00", "EUR": "0"})})
+    mismatch(house)
+    assert resolve(client, action="accept-difference", reason="rounding", by="ada").status_code == 200
