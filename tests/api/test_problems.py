@@ -29,7 +29,8 @@ def test_an_unknown_address(client: httpx.Client) -> None:
         "/redoc",
         "/openapi.json",
         "/api/exports/gaps.pdf",
-        "//api/gaps",
+        # Whole, since a path that begins with two slashes would name another host.
+        f"{str(client.base_url).rstrip('/')}//api/gaps",
     ):
         assert_problem(client.get(path), 404)
 
