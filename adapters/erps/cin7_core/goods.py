@@ -6,7 +6,7 @@ what is there is read just before, one adjustment at a time, and Cin7's answer s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from threading import Lock
@@ -16,12 +16,13 @@ from adapters.erps.cin7_core.catalog import Catalog, Place
 from adapters.erps.cin7_core.client import Client, Done, Refusal, Uncertain, Written
 from adapters.erps.cin7_core.writing import comment, figure, moment, named
 from adapters.erps.port import REFUSED, SKU_UNMATCHED, FoundTwice, NotThere, Unfinished, Work
-from adapters.vendor.answers import Accepted, Answer, Declined, Unknown
+from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood, Unknown
 from adapters.vendor.shapes import Document, first_text, listed, number, objects, plain, text
 from domain.erp_facts import GoodsLine
 
 # A level is read and then written: within this process one adjustment of an account at a time.
 _LEVELS: dict[str, Lock] = {}
+_NONE: Final = Decimal(0)
 _LOOK: Final = "look at the stock of this SKU in Cin7, mend it, then let it be sent again"
 
 
@@ -48,6 +49,8 @@ class Goods:
         self._lock = _LEVELS.setdefault(account, Lock())
         # What this host's answers to adjustments have shown so far: the level before, as is documented, or the one after.
         self._tells_before = self._tells_after = False
+        # Instructions that were found begun: what there is of them is looked for before anything is written.
+        self._begun: set[str] = set()
 
     def find(self, work: Work, home: str | None) -> Accepted | Unfinished | NotThere:
         steps = self._steps(work, work.issued.goods, home)
@@ -55,6 +58,8 @@ class Goods:
         if all(one is not None and _is_done(one) for one in found):
             return Accepted(_names(one for one in found if one is not None))
         begun = [one for one in found if one is not None]
+        if begun:
+            self._begun.add(work.issued.instruction)
         return Unfinished(_names(begun)) if begun else NotThere("transfers, adjustments and write-offs by their reference")
 
     def are_done(self, work: Work, goods: Sequence[GoodsLine]) -> bool:
@@ -71,6 +76,7 @@ class Goods:
             return Declined(REFUSED, reason, 'set accounts = { write_off = "…" } of this ERP, then let it be sent again')
         done: list[tuple[Step, Document]] = []
         for step in steps:
+            look = look or work.issued.instruction in self._begun
             found = self._found(work, step, steps) if look or len(steps) > 1 or step.kind == "out" else None
             if found is not None and not _is_done(found):
                 answer: Document | Declined | Unknown = self._void(step, found) or self._write(work, step)
@@ -134,7 +140,22 @@ class Goods:
             rows = [row for row in rows if _is_of(row, step)]
         if len(rows) > 1:
             raise FoundTwice(f"{_names(rows)} all carry {name}")
-        return rows[0] if rows else None
+        return self._as_it_came_out(step, rows[0]) if rows else None
+
+    def _as_it_came_out(self, step: Step, row: Document) -> Document:
+        """An adjustment that replaced another level than was read may stand because nobody lived to take it back: it is not done."""
+        if step.kind != "in" or not _is_done(row):
+            return row
+        try:
+            document = self._client.read("stockadjustment", TaskID=text(row.get("TaskID")) or "")
+        except NotUnderstood:
+            return row
+        for sku, place, units in step.lines:
+            for before, after in _levels(document, sku, place):
+                # Alike: a host that tells the level after the adjustment, where nothing can be known any more.
+                if after is not None and before not in (after, after - units):
+                    return {**row, "Status": "OVERTAKEN"}
+        return row
 
     def _all(self, name: str, path: str, rows_name: str, field: str, *ways: Mapping[str, str]) -> list[Document]:
         """Documents whose field has the id, by the first way of asking that finds one. An adjustment's list takes no search, and whether
@@ -182,11 +203,7 @@ class Goods:
         """Was it another level that was replaced? None where that depends on whether this host tells the level before or after."""
         perhaps = False
         for (sku, place, units), level in zip(step.lines, levels, strict=True):
-            for row in objects(answer.get("ExistingStockLines")):
-                before = number(row.get("QuantityOnHand"))
-                same = text(row.get("SKU")) == sku and text(row.get("Location")) in (place.name, place.location)
-                if not same or before is None or text(row.get("BatchSN")) is not None:
-                    continue
+            for before, _ in _levels(answer, sku, place):
                 if before not in (level, level + units):
                     return True
                 if before == level:
@@ -308,6 +325,19 @@ _LISTS: Final = ("StockTransferList", "StockAdjustmentList", "InventoryWriteOffs
 
 def no_product(error: UnknownSku) -> Declined:
     return Declined(SKU_UNMATCHED, str(error), "make the product in Cin7, or say which SKU it is there")
+
+
+def _levels(document: Any, sku: str, place: Place) -> Iterator[tuple[Decimal, Decimal | None]]:
+    """Of an adjustment: the level of a SKU that it found at a place, and the one that it set; there was nothing where it is a new line."""
+    told = document if isinstance(document, Mapping) else {}
+    for name in ("ExistingStockLines", "NewStockLines"):
+        for row in objects(told.get(name)):
+            same = text(row.get("SKU")) == sku and text(row.get("Location")) in (place.name, place.location)
+            if same and text(row.get("BatchSN")) is None:
+                new = name == "NewStockLines"
+                before = _NONE if new else number(row.get("QuantityOnHand"))
+                if before is not None:
+                    yield before, number(row.get("Quantity" if new else "Adjustment"))
 
 
 def _errors(document: Document) -> list[str]:
