@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from domain.decisions import DifferenceAccepted, GapWaived, WriteOffApproved
+from domain.decisions import DifferenceAccepted, DispositionChosen, GapWaived, WriteOffApproved
 from domain.facts import Fact, WrittenOff
 from domain.gap import Gap
 from domain.gaps import open_gaps
-from domain.money import to_minor, to_text
+from domain.money import to_minor, to_text, worth
 from domain.policy import GapKind, Policy
 from domain.returns import ReturnState
 from domain.telling import ReturnKey, write_content
@@ -50,7 +50,7 @@ class GivenUp(NamedTuple):
 
 
 def given_up(state: ReturnState, policy: Policy, facts: Sequence[Fact], now: datetime) -> GivenUp | None:
-    """The money that these facts give up: the difference accepted, or what the goods of the gap are worth. None where they give up none."""
+    """The money that these facts give up: the difference accepted, or what the goods are worth. None where they give up none."""
     total, currency = 0, state.currency
     gaps = open_gaps(state, policy, now)
     for fact in facts:
@@ -59,6 +59,9 @@ def given_up(state: ReturnState, policy: Policy, facts: Sequence[Fact], now: dat
                 total, currency = total + abs(fact.amount), fact.currency
             case GapWaived():
                 total += _worth(gap for gap in gaps if gap.kind == fact.kind and fact.line in (None, gap.line))
+            case DispositionChosen() if fact.line in state.announced:
+                line = state.announced[fact.line]
+                total += worth(line.value_minor, min(fact.quantity, line.quantity), line.quantity)
             case WriteOffApproved() | WrittenOff():
                 lines = {told.line for told in fact.lines} if fact.lines else None
                 damaged = (gap for gap in gaps if gap.kind == GapKind.DAMAGED_NOT_WRITTEN_OFF)

@@ -103,6 +103,11 @@ def actions_of(row: Row, state: ReturnState, policy: Policy) -> list[str]:
         case GapKind.DAMAGED_NOT_WRITTEN_OFF:
             line = ("--line", row.line) if row.line is not None else ()
             return [_typed(row, "write-off", *line, "--reason", "REASON")]
+        case GapKind.DISPOSITION_UNMAPPED | GapKind.UNINSPECTED_ITEMS:
+            line = ("--line", row.line) if row.line is not None else ()
+            ways = ("restock", "quarantine", "write-off")
+            chosen = [_typed(row, "choose-disposition", *line, "--to", one, "--reason", "REASON") for one in ways]
+            return [*chosen, _typed(row, "waive", "--kind", row.kind, *line, "--reason", "REASON")]
         case kind if kind == UNREACHABLE:
             return [f"returns-ledger outbox list --return {shlex.quote(row.key.return_id)}", "returns-ledger doctor"]
         case GapKind.ORPHAN_CREDIT_NOTE:

@@ -13,6 +13,7 @@ from api.bootstrap import House, clock
 from domain.deciding import (
     AcceptDifference,
     Assign,
+    ChooseDisposition,
     Decision,
     MapSku,
     MatchOrder,
@@ -38,6 +39,7 @@ ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "match-return": (("to",), ()),
     "accept-difference": ((), ("currency", "amount")),
     "write-off": ((), ("line",)),
+    "choose-disposition": (("to",), ("line", "found", "quantity")),
     "assign": (("to",), ()),
     "note": (("text",), ()),
     "waive": (("kind",), ("line",)),
@@ -82,6 +84,8 @@ def read_decision(
             return AcceptDifference(reason, told.get("currency"), told.get("amount"))
         case "write-off":
             return WriteOff(reason, told.get("line"))
+        case "choose-disposition":
+            return ChooseDisposition(told["to"], reason, told.get("line"), told.get("found"), told.get("quantity"))
         case "assign":
             return Assign(told.get("to"))
         case "note":
@@ -103,7 +107,7 @@ def may(role: str, decision: Decision) -> bool:
     match decision:
         case AcceptDifference() | MatchReturn():
             return role == "finance"
-        case WriteOff():
+        case WriteOff() | ChooseDisposition():
             return role == "ops"
         case Waive(kind):
             # Whose gap it is: finance's, or that of those who handle goods and customers.

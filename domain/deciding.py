@@ -5,21 +5,26 @@ Pure: the state, the policy and the moment come in. The facts are given as the c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
+from domain.choosing import UNDONE_BY, choices, chosen_for, declined_for, disposition_named, judged, to_be_chosen
 from domain.gap import TOLERATED, Gap
 from domain.gaps import open_gaps
 from domain.money import to_text
 from domain.policy import CLEARING_KINDS, GapKind, Policy
 from domain.refusals import Unfitting
-from domain.returns import NO_COUNTS, ReturnState
+from domain.returns import ReturnState
+from domain.standing import standing_of
 from domain.telling import ReturnKey, write_instant
 from domain.ways import OWN_KINDS
 
 WAY_KINDS: Final = frozenset({*OWN_KINDS.values(), GapKind.INSTRUCTION_FAILED, GapKind.INSTRUCTION_OUTCOME_UNKNOWN})
+# What `found` says of units that nobody looked at.
+UNINSPECTED: Final = "uninspected"
 _TICK: Final = timedelta(microseconds=1)
 
 
@@ -73,6 +78,21 @@ class WriteOff:
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseDisposition:
+    """Units of a line go this way: `to` is restock, quarantine or write-off, or a disposition of the policy.
+
+    `line` may be left out where there is one only. `found` (`uninspected` for those nobody looked at) left out means those that have
+    nowhere to go, else those not inspected, else all; `quantity` all that nobody has put away.
+    """
+
+    to: str
+    reason: str | None
+    line: str | None = None
+    found: str | None = None
+    quantity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Assign:
     """The return is somebody's; None: nobody's."""
 
@@ -95,7 +115,7 @@ class Waive:
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """What was accepted or waived counts again: of one kind, or all of it."""
+    """What was accepted, waived or chosen for goods counts no more: of one kind, or all of it."""
 
     kind: str | None = None
     reason: str | None = None
@@ -109,7 +129,9 @@ class Snooze:
     reason: str | None = None
 
 
-Decision = Retry | MapSku | MatchOrder | MatchReturn | AcceptDifference | WriteOff | Assign | Note | Waive | Reopen | Snooze
+Decision = (
+    Retry | MapSku | MatchOrder | MatchReturn | AcceptDifference | WriteOff | ChooseDisposition | Assign | Note | Waive | Reopen | Snooze
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +158,8 @@ def rule(state: ReturnState, policy: Policy, now: datetime, decision: Decision) 
             return _accept(state, gaps, now, decision)
         case WriteOff():
             return _write_off(state, policy, gaps, now, decision)
+        case ChooseDisposition():
+            return _choose(state, policy, now, decision)
         case Assign(to):
             before = state.work.assigned
             if (before.fact.to if before else None) == to:
@@ -230,9 +254,10 @@ def _write_off(state: ReturnState, policy: Policy, gaps: list[Gap], now: datetim
     approved: list[dict[str, Any]] = []
     for line in waiting:
         assert line is not None
-        counts = state.counts.get(line, NO_COUNTS)
+        counts = judged(state, line)
         damaged = sum(units for disposition, units in counts.inspected.items() if policy.actions.get(disposition) == "write_off")
-        units = min(damaged, state.announced[line].quantity) - state.work.approved.get(line, 0)
+        by_choice = sum(chosen_for(state, line, name) for name in counts.inspected if policy.actions.get(name) == "write_off")
+        units = min(damaged, state.announced[line].quantity) - state.work.approved.get(line, 0) - by_choice
         if units > 0 and not state.work.all_approved:
             approved.append({"line": line, "quantity": units})
     if policy.erp is None:
@@ -243,6 +268,47 @@ def _write_off(state: ReturnState, policy: Policy, gaps: list[Gap], now: datetim
     if not approved:
         raise Unfitting(f"It was approved already: what waits is the ERP's turn, see `returns-ledger stalled` for {state.key}.")
     return _made(now, (), "WriteOffApproved", lines=approved, reason=reason)
+
+
+def _choose(state: ReturnState, policy: Policy, now: datetime, decision: ChooseDisposition) -> Ruling:
+    line = decision.line or (next(iter(state.announced)) if len(state.announced) == 1 else None)
+    if line is None or line not in state.announced:
+        said = f"{state.key} has no line {line}" if line else "Say which line"
+        raise Unfitting(f"{said}; it announces {_listed(state.announced) or 'none'}.")
+    to = disposition_named(policy, decision.to)
+    if to is None:
+        raise Unfitting(f"{decision.to!r} is nowhere that goods go: say restock, quarantine or write-off, or {_listed(policy.treatments)}.")
+    reason = _reason(decision.reason, "goods go another way than was told")
+    free = {name: units for name, units in to_be_chosen(state, policy, standing_of(state), line).items() if name != to}
+    if decision.found is not None:
+        found = None if decision.found == UNINSPECTED else decision.found
+        free = {name: units for name, units in free.items() if name == found}
+    else:
+        unmapped: dict[str | None, int] = {name: units for name, units in free.items() if name is not None and name not in policy.actions}
+        free = unmapped or {name: units for name, units in free.items() if name is None} or free
+    if not free:
+        of = f" found as {decision.found}" if decision.found else ""
+        raise Unfitting(f"No units of line {line}{of} are left to choose for: those that came are {to} already, or are put away.")
+    if decision.quantity is not None:
+        wanted = int(decision.quantity) if re.fullmatch("[0-9]{1,7}", decision.quantity) else 0
+        if len(free) > 1:
+            raise Unfitting(
+                f"Line {line} was found in several ways: say which with --found ({_listed(name or UNINSPECTED for name in free)})."
+            )
+        ((name, most),) = free.items()
+        if not 0 < wanted <= most:
+            raise Unfitting(
+                f"Of line {line} there are {most} to choose for, found as {name or UNINSPECTED}; {decision.quantity} cannot be."
+            )
+        free = {name: wanted}
+    again = sorted(set(declined_for(state, line, free)))
+    work = state.work
+    after = [*_reopened(state, UNDONE_BY), *(one.at[0] for one in choices(state, line)), *(work.answers[one].at[0] for one in again)]
+    made = [
+        _made(now, after, "DispositionChosen", line=line, found=name, disposition=to, quantity=n, reason=reason) for name, n in free.items()
+    ]
+    made += [_made(now, after, "RetryAsked", instruction=one, reason=reason) for one in again]
+    return Ruling(made[0].at, tuple(fact for ruling in made for fact in ruling.facts))
 
 
 def _waive(state: ReturnState, gaps: list[Gap], now: datetime, decision: Waive) -> Ruling:
@@ -265,9 +331,12 @@ def _reopen(state: ReturnState, now: datetime, decision: Reopen) -> Ruling:
         raise Unfitting(f"{kind!r} is no kind of gap.")
     accepted = list(work.accepted.values()) if kind is None or kind in CLEARING_KINDS else []
     waived = [found for (of, _), found in work.waived.items() if kind in (None, of)]
-    if not accepted and not waived:
-        raise Unfitting(f"Nothing of {state.key} was accepted or waived{f' of {kind}' if kind else ''}: there is nothing to reopen.")
-    return _made(now, [found.at[0] for found in (*accepted, *waived)], "Reopened", kind=kind, reason=decision.reason)
+    chosen = choices(state) if kind in (None, UNDONE_BY) else []
+    if not accepted and not waived and not chosen:
+        raise Unfitting(
+            f"Nothing of {state.key} was accepted, waived or chosen{f' of {kind}' if kind else ''}: there is nothing to reopen."
+        )
+    return _made(now, [found.at[0] for found in (*accepted, *waived, *chosen)], "Reopened", kind=kind, reason=decision.reason)
 
 
 def _reopened(state: ReturnState, *kinds: str) -> list[datetime]:

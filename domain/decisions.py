@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from domain.content import Content, Currency, Name, SignedMinor, Text, UnitsOfLines
+from domain.content import Content, Currency, Name, SignedMinor, Text, Units, UnitsOfLines
 
 
 class Assigned(Content):
@@ -65,6 +65,19 @@ class WriteOffApproved(Content):
     """Units that wait for it may be written off; without lines all of them."""
 
     lines: UnitsOfLines | None = None
+    reason: Text
+
+
+class DispositionChosen(Content):
+    """Units of a line go another way than the inspection says: `found` as this (left out: not inspected), they count as `disposition`.
+
+    What is done with those, and where they go, the policy says.
+    """
+
+    line: Name
+    found: Name | None = None
+    disposition: Name
+    quantity: Units
     reason: Text
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from domain.choosing import choices, judged
 from domain.explain_ways import explain_way
 from domain.facts import CreditNoted, Refunded
 from domain.gap import PARTS, Gap
 from domain.money import to_text
 from domain.policy import GapKind, Policy
-from domain.returns import NO_COUNTS, ReturnState
+from domain.returns import ReturnState
 from domain.settlements import settled_otherwise, unsettled
 
 _UNITS_OF_TIME = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -73,14 +74,15 @@ def _of_line(gap: Gap, state: ReturnState, policy: Policy) -> str:
     known = state.announced.get(line)
     what = f"{_units(gap.units)} of {known.sku} (line {line})" if known else f"{_units(gap.units)} of line {line}"
     worth = f", worth {_money(gap.amount_minor, gap)}," if gap.amount_minor is not None else ""
-    counts, are = state.counts.get(line, NO_COUNTS), _is(gap.units)
+    counts, are = judged(state, line), _is(gap.units)
+    saleable, damaged = ("chosen for stock", "chosen to be written off") if choices(state, line) else ("inspected as saleable", "damaged")
     match gap.kind:
         case GapKind.UNINSPECTED_ITEMS:
             return f"{what}{worth} {are} received and not inspected ({state.received(line)} received, {counts.inspected_units} inspected)."
         case GapKind.UNRESTOCKED_ITEMS:
-            return f"{what}{worth} {are} inspected as saleable and not back in stock ({counts.restocked} restocked)."
+            return f"{what}{worth} {are} {saleable} and not back in stock ({counts.restocked} restocked)."
         case GapKind.DAMAGED_NOT_WRITTEN_OFF:
-            return f"{what}{worth} {are} damaged and not written off ({counts.written_off} written off)."
+            return f"{what}{worth} {are} {damaged} and not written off ({counts.written_off} written off)."
         case GapKind.RESTOCKED_UNINSPECTED:
             return f"{what}{worth} went to stock without being inspected as saleable ({counts.restocked} restocked)."
         case GapKind.DISPOSITION_UNMAPPED:

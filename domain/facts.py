@@ -26,6 +26,7 @@ from domain.content import (
 from domain.decisions import (
     Assigned,
     DifferenceAccepted,
+    DispositionChosen,
     DocumentAssigned,
     GapWaived,
     Noted,
@@ -205,6 +206,7 @@ Working = (
     | OrderReferred
     | DocumentAssigned
     | PolicyAdopted
+    | DispositionChosen
 )
 Fact = Told | Working
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.choosing import judged
 from domain.facts import CreditNoted, Refunded
 from domain.gap import TOLERATED, Gap
 from domain.money import worth
 from domain.policy import CLEARING_KINDS, GapKind, Policy
-from domain.returns import NO_COUNTS, AnnouncedLine, ReturnState
+from domain.returns import AnnouncedLine, ReturnState
 from domain.settlements import missing_from, settled_otherwise, unsettled
 from domain.ways import way_gaps
 
@@ -184,7 +185,7 @@ def _goods(state: ReturnState, policy: Policy, at: datetime) -> Iterator[Gap]:
     short_since = short_from(state, policy)
     is_short = short_since is not None and at >= short_since
     for line in state.announced.values():
-        announced, counts = line.quantity, state.counts.get(line.line, NO_COUNTS)
+        announced, counts = line.quantity, judged(state, line.line)
         scanned, received = state.came(line, counts)
         saleable = write_off = unmapped = 0
         for disposition, units in counts.inspected.items():
@@ -228,11 +229,11 @@ def short_from(state: ReturnState, policy: Policy) -> datetime | None:
 
 
 _LINE_EVIDENCE = {
-    GapKind.UNINSPECTED_ITEMS: ("Received", "Inspected"),
-    GapKind.UNRESTOCKED_ITEMS: ("Inspected", "Restocked"),
-    GapKind.DAMAGED_NOT_WRITTEN_OFF: ("Inspected", "WrittenOff"),
-    GapKind.RESTOCKED_UNINSPECTED: ("Inspected", "Restocked"),
-    GapKind.DISPOSITION_UNMAPPED: ("Inspected",),
+    GapKind.UNINSPECTED_ITEMS: ("Received", "Inspected", "DispositionChosen"),
+    GapKind.UNRESTOCKED_ITEMS: ("Inspected", "DispositionChosen", "Restocked"),
+    GapKind.DAMAGED_NOT_WRITTEN_OFF: ("Inspected", "DispositionChosen", "WrittenOff"),
+    GapKind.RESTOCKED_UNINSPECTED: ("Inspected", "DispositionChosen", "Restocked"),
+    GapKind.DISPOSITION_UNMAPPED: ("Inspected", "DispositionChosen"),
     GapKind.RECEIVED_SHORT: ("Initiated", "Received"),
     GapKind.UNEXPECTED_UNITS: ("Initiated", "ScannedAtReturnBar", "Received", "Inspected", "Restocked", "WrittenOff"),
 }
@@ -283,7 +284,7 @@ def _exchange_is_due(state: ReturnState, policy: Policy) -> bool:
         case "received":
             return any(state.units_in(line) for line in lines)
         case "inspected":
-            return any(state.counts.get(line, NO_COUNTS).inspected_units for line in lines)
+            return any(judged(state, line).inspected_units for line in lines)
         case "never":
             return False
 

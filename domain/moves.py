@@ -7,8 +7,9 @@ from datetime import datetime
 from operator import sub
 from typing import NamedTuple
 
+from domain.choosing import judged
 from domain.content import Amount
-from domain.decisions import DocumentAssigned
+from domain.decisions import DispositionChosen, DocumentAssigned, Reopened
 from domain.erp_facts import CreditNoteAmended
 from domain.facts import (
     CreditNoted,
@@ -23,7 +24,7 @@ from domain.facts import (
     ScannedAtReturnBar,
     WrittenOff,
 )
-from domain.returns import NO_COUNTS, NoteKey, ReturnState
+from domain.returns import NoteKey, ReturnState
 
 # Where a unit can be. `announced` is the sum of those from with_customer to written_off; unexpected units stand beside it.
 PLACES = ("announced", "with_customer", "in_transit", "quarantine", "held", "saleable", "written_off", "unexpected")
@@ -115,6 +116,10 @@ def unit_moves(
             lines = after.announced.keys() | after.counts.keys()
         case ScannedAtReturnBar() | Received() | Inspected() | Restocked() | WrittenOff():
             lines = {told.line for told in fact.lines or ()}
+        case DispositionChosen():
+            lines = {fact.line}
+        case Reopened():
+            lines = {decision.fact.line for decision in after.work.chosen.values()}
         case _:
             return [], standing
     moves: list[UnitMove] = []
@@ -135,7 +140,7 @@ def unit_moves(
 
 def places(state: ReturnState, line: str, actions: Mapping[str, str]) -> Units:
     """Where the units of a line are. A later step tells that the earlier ones were taken, even where nobody told them."""
-    counts = state.counts.get(line, NO_COUNTS)
+    counts = judged(state, line)
     known = state.announced.get(line)
     announced = known.quantity if known else 0
     handled = counts.restocked + counts.written_off

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, assert_never
 
+from domain.choosing import bins_left, chosen_for, judged
 from domain.content import Line
 from domain.erp_facts import GoodsLine, InstructionIssued, OrderMatched
 from domain.instructions import instruction_id
 from domain.matching import Matching
 from domain.policy import Policy, Treatment
-from domain.returns import NO_COUNTS, ReturnState
+from domain.returns import ReturnState
 from domain.standing import Standing, foreign
 
 Stage = Literal["initiated", "scanned", "received", "inspected", "restocked", "refunded", "never"]
@@ -32,7 +33,7 @@ class _Treated(NamedTuple):
 
 def reached(state: ReturnState, line: Line, stage: Stage) -> int:
     """Units of a line that have come to a stage, at most the announced ones."""
-    counts = state.counts.get(line.line, NO_COUNTS)
+    counts = judged(state, line.line)
     handled = counts.restocked + counts.written_off
     match stage:
         case "initiated":
@@ -102,8 +103,9 @@ def goods_due(
     standing.book(moved, "move")
     yield from _instruct(state, policy, order, "move", moved)
     put_away: dict[GoodsKind, list[GoodsLine]] = {"book_in": [], "restock": [], "move": [], "write_off": []}
-    here = (policy.quarantine_location, policy.transit_location)
     for line in lines:
+        left = bins_left(state, policy, line.line)
+        here = (policy.quarantine_location, policy.transit_location, *left)
         for one in _to_treat(state, policy, standing, line):
             bin_ = one.location or policy.quarantine_location
             if one.kind == "write_off":
@@ -111,7 +113,10 @@ def goods_due(
                 _put(put_away, "move", line, one, one.aside if one.location else outside, here, bin_, standing, matching)
                 _put(put_away, "write_off", line, one, one.due, (bin_, *here), None, standing, matching)
             else:
-                _put(put_away, one.kind, line, one, one.due, here, one.location, standing, matching)
+                back = one.kind == "move" and one.location in (None, policy.quarantine_location)
+                places = [place for place in left if place != policy.quarantine_location] if back else here
+                target = policy.quarantine_location if back else one.location
+                _put(put_away, one.kind, line, one, one.due, places, target, standing, matching)
     for kind, goods in put_away.items():
         yield from _instruct(state, policy, order, kind, goods)
 
@@ -153,18 +158,24 @@ def _to_treat(state: ReturnState, policy: Policy, standing: Standing, line: Line
         done = standing.treated[line.line, disposition, kind]
         set_aside = standing.treated[line.line, disposition, "move"] + standing.treated[line.line, disposition, "book_in"]
         due = units - told - (set_aside if kind == "move" else done)
+        if kind == "move" and treatment.location in (None, policy.quarantine_location):
+            # They stand in quarantine as it is, but for those that were chosen back out of the bin of another disposition.
+            elsewhere = {place for place in bins_left(state, policy, line.line) if place != policy.quarantine_location}
+            there = sum(standing.at.get((line.line, place), 0) for place in elsewhere)
+            due = min(there, chosen_for(state, line.line, disposition) - set_aside)
         aside = 0
         if kind == "write_off":
             if treatment.location is not None:
                 aside = units - told - set_aside
             if policy.write_off == "approve" and not state.work.all_approved:
-                due = min(due, state.work.approved.get(line.line, 0) - standing.treated[line.line, disposition, "write_off"])
+                approved = state.work.approved.get(line.line, 0) + chosen_for(state, line.line, disposition)
+                due = min(due, approved - standing.treated[line.line, disposition, "write_off"])
         yield _Treated(disposition, kind, treatment.location, due, aside)
 
 
 def _found(state: ReturnState, policy: Policy, line: Line) -> Iterator[tuple[str, int, Treatment]]:
     """(disposition, units, treatment) of a line's units that have somewhere to go. Put away on receipt is what nobody found wanting."""
-    counts = state.counts.get(line.line, NO_COUNTS)
+    counts = judged(state, line.line)
     left = line.quantity
     for disposition, units in sorted(counts.inspected.items()):
         treatment = policy.treatments.get(disposition)
@@ -172,7 +183,7 @@ def _found(state: ReturnState, policy: Policy, line: Line) -> Iterator[tuple[str
         left -= units
         if treatment is None or (treatment.action == "restock" and policy.restock_on != "inspected"):
             continue
-        if treatment.action != "hold" or treatment.location not in (None, policy.quarantine_location):
+        if treatment.action != "hold" or treatment.location not in (None, policy.quarantine_location) or state.work.chosen:
             yield disposition, units, treatment
     if policy.restock_on == "received":
         unsound = sum(n for name, n in counts.inspected.items() if policy.actions.get(name) != "restock")

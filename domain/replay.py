@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.choosing import UNDONE_BY
 from domain.gap import TOLERATED, Gap
 from domain.gaps import open_gaps
 from domain.money import to_text
@@ -96,6 +97,10 @@ def describe_work(work: Work) -> dict[str, Any]:
             told[f"instructions.{name}.{'document' if answer.document else 'code'}"] = answer.document or answer.code
     told |= {f"erp_stock.{line}.{place}": units for (line, place), units in sorted(work.stands.items()) if units}
     told |= {f"accepted.{currency}": to_text(decision.fact.amount, currency) for currency, decision in sorted(work.accepted.items())}
+    for number, decision in sorted(work.chosen.items()):
+        counts = "" if not work.reopened_since(decision, UNDONE_BY) else " (undone)"
+        fact = decision.fact
+        told[f"chosen.{fact.line}.{number}"] = f"{fact.quantity} {fact.found or 'uninspected'} as {fact.disposition}{counts}"
     told |= {f"waived.{kind}{f'.{line}' if line else ''}": True for kind, line in sorted(work.waived, key=str)}
     if work.assigned is not None and work.assigned.fact.to:
         told["assigned_to"] = work.assigned.fact.to

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from domain.content import InspectedUnits, LineUnits
+from domain.decisions import DispositionChosen
 from domain.erp_facts import CreditNoteAmended
 from domain.facts import (
     RANK,
@@ -255,6 +256,8 @@ def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnS
             new.work = evolve_work(state.work, fact, at, number)
             if isinstance(fact, CreditNoteAmended):
                 new.note_numbers = _more(state.note_numbers, (fact.erp, fact.credit_note), number)
+            elif isinstance(fact, DispositionChosen):
+                _number(new, fact, fact.line, number)
     return new
 
 

@@ -50,6 +50,7 @@ STORED_NAMES: dict[str, str] = {
     "OrderReferred": "return.order_referred",
     "DocumentAssigned": "return.document_assigned",
     "PolicyAdopted": "policy.adopted",
+    "DispositionChosen": "return.disposition_chosen",
 }
 _FACT_OF: dict[str, type[Fact]] = {stored: FACTS[name] for name, stored in STORED_NAMES.items()}
 VERSION = 1

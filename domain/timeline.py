@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, get_args
 
-from domain.decisions import DifferenceAccepted, DocumentAssigned, GapWaived, Reopened
+from domain.decisions import DifferenceAccepted, DispositionChosen, DocumentAssigned, GapWaived, Reopened
 from domain.erp_facts import CreditNoteAmended
 from domain.explain import explain
 from domain.facts import (
@@ -36,7 +36,8 @@ Subject = tuple[str, str | None, str | None]
 _MONEY = frozenset({Refunded, RefundReversed, CreditNoted, CreditNoteVoided, PayoutSettled, CreditNoteAmended, DocumentAssigned})
 _MONEY_AGAINST_GOODS = frozenset({Initiated, ScannedAtReturnBar, Received, Refunded, RefundReversed})
 # What a person accepts, waives or reopens can be a gap of any kind; the rest of what the house records is about the way to the ERP.
-_DECIDING = frozenset({DifferenceAccepted, GapWaived, Reopened})
+_CHOOSING = frozenset({DispositionChosen, Reopened})
+_DECIDING = frozenset({DifferenceAccepted, GapWaived, *_CHOOSING})
 _WORKING = frozenset(get_args(Working)) - _MONEY - _DECIDING
 
 
@@ -132,6 +133,9 @@ class Fold:
                 pass
             elif type(fact) in _DECIDING:
                 money = goods = ahead = True
+                if type(fact) in _CHOOSING:
+                    moves, self._standing = unit_moves(self._standing, after, fact, at, self.policy.actions)
+                    self.units += moves
             elif type(fact) in _MONEY:
                 money = True
                 self.money += money_moves(self.state, after, fact, at)

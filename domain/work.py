@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, assert_never
 from domain.decisions import (
     Assigned,
     DifferenceAccepted,
+    DispositionChosen,
     DocumentAssigned,
     GapWaived,
     Noted,
@@ -88,6 +89,8 @@ class Work:
     all_approved: bool = False
     approved: Mapping[str, int] = field(default_factory=dict)
     amended: Mapping[tuple[str, str], Decision] = field(default_factory=dict)
+    # Where goods go, by the number of the event: choices add up.
+    chosen: Mapping[int, Decision] = field(default_factory=dict)
     moved_away: Mapping[tuple[str, str], DocumentAssigned] = field(default_factory=dict)
     # Units by line and the place where the ERP holds them, as far as it was told to.
     stands: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -114,17 +117,17 @@ class Work:
     def is_accepted(self, currency: str, difference_minor: int) -> bool:
         """Did a person accept exactly this difference, and nobody reopen it since?"""
         found = self.accepted.get(currency)
-        return found is not None and found.fact.amount == difference_minor and not self._reopened_since(found, *CLEARING_KINDS)
+        return found is not None and found.fact.amount == difference_minor and not self.reopened_since(found, *CLEARING_KINDS)
 
     def is_waived(self, kind: str, line: str | None) -> Decision | None:
         """Did a person waive this gap, or those of its kind on every line, and nobody reopen it since?"""
         for key in ((kind, line), (kind, None)):
             found = self.waived.get(key)
-            if found is not None and not self._reopened_since(found, kind):
+            if found is not None and not self.reopened_since(found, kind):
                 return found
         return None
 
-    def _reopened_since(self, decision: Decision, *kinds: str) -> bool:
+    def reopened_since(self, decision: Decision, *kinds: str) -> bool:
         return any(name in self.reopened and self.reopened[name].at >= decision.at for name in (*kinds, None))
 
 
@@ -190,6 +193,8 @@ def evolve_work(work: Work, fact: Working, at: datetime, number: int) -> Work:
             for told in fact.lines or ():
                 units[told.line] = units.get(told.line, 0) + told.quantity
             return replace(work, all_approved=work.all_approved or fact.lines is None, approved=units)
+        case DispositionChosen():
+            return replace(work, chosen={**work.chosen, number: decided})
         case Noted() | PolicyAdopted():
             return work
         case _:

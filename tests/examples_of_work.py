@@ -167,4 +167,14 @@ WORK_EXAMPLES: dict[str, dict[str, Any]] = {
         "reason": "customers wait for their credit notes",
         "by": "j.lindqvist",
     },
+    "DispositionChosen": {
+        **_at(21),
+        "fact": "DispositionChosen",
+        "line": "1",
+        "found": "smells of smoke",
+        "disposition": "damaged",
+        "quantity": 1,
+        "reason": "aired for a week, and it still does",
+        "by": "m.okafor",
+    },
 }

@@ -16,6 +16,10 @@ from domain.telling import ReturnKey
 from projections.board import find_return
 
 ROWS_OF_A_TABLE = 50
+_TO = (
+    "map-sku: the ERP's SKU. assign: whose it is, empty for nobody's. match-return: the return. "
+    "choose-disposition: restock, quarantine, write-off, or a disposition of the policy."
+)
 
 
 def stalled(
@@ -51,16 +55,16 @@ def resolve_return(
     by: Annotated[str, typer.Option("--by", help="Who decides.")],
     reason: Annotated[str | None, typer.Option("--reason", help="Why; a must where money or stock is given up.")] = None,
     sku: Annotated[str | None, typer.Option("--sku", help="map-sku: the platform's SKU.")] = None,
-    to: Annotated[
-        str | None, typer.Option("--to", help="map-sku: the ERP's SKU. assign: whose it is, empty for nobody's. match-return: the return.")
-    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help=_TO)] = None,
     order: Annotated[str | None, typer.Option("--order", help="match-order: the order's reference in the ERP.")] = None,
     text: Annotated[str | None, typer.Option("--text", help="note: what is to be known.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="waive, reopen: which kind of gap.")] = None,
-    line: Annotated[str | None, typer.Option("--line", help="waive, write-off: which line.")] = None,
+    line: Annotated[str | None, typer.Option("--line", help="waive, write-off, choose-disposition: which line.")] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="accept-difference: where several are open.")] = None,
     amount: Annotated[str | None, typer.Option("--amount", help="accept-difference: what it must be.")] = None,
     instruction: Annotated[str | None, typer.Option("--instruction", help="retry: which one; left out, all.")] = None,
+    found: Annotated[str | None, typer.Option("--found", help="choose-disposition: of units found as this; `uninspected`.")] = None,
+    quantity: Annotated[str | None, typer.Option("--quantity", help="choose-disposition: so many units; left out, all.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="snooze: an instant with offset, or a day.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the events it would record, and record nothing.")] = False,
     json: JsonOption = False,
@@ -70,6 +74,7 @@ def resolve_return(
     """Decide about a return: one event or more, with who decided and why."""
     given = {"sku": sku, "to": to, "order": order, "text": text, "kind": kind, "line": line}
     given |= {"currency": currency, "amount": amount, "instruction": instruction, "until": until}
+    given |= {"found": found, "quantity": quantity}
     if not by.strip():
         raise typer.BadParameter("must not be empty", param_hint="--by")
     try:

@@ -142,7 +142,10 @@ HELP: Final[dict[GapKind, Help]] = {
             "The inspection queue is long.",
             "The goods were inspected and the result was not recorded against the return.",
         ),
-        ("Find the units by return and SKU, usually in quarantine, and inspect them.", "If they were inspected, import the inspection."),
+        (
+            "Find the units by return and SKU, usually in quarantine, and inspect them.",
+            "If they were inspected, import the inspection, or choose where they go.",
+        ),
     ),
     GapKind.UNRESTOCKED_ITEMS: Help(
         GOODS,
@@ -166,7 +169,7 @@ HELP: Final[dict[GapKind, Help]] = {
             "The write-off waits for somebody's approval.",
             "The stock adjustment in the ERP was forgotten.",
         ),
-        ("Write the units off in the ERP, or import the write-off.", "If they can be sold after all, have them inspected again."),
+        ("Write the units off in the ERP, or import the write-off.", "If they can be sold after all, choose another way for them."),
     ),
     GapKind.RESTOCKED_UNINSPECTED: Help(
         GOODS,
@@ -280,7 +283,7 @@ HELP: Final[dict[GapKind, Help]] = {
         "Condition without an action",
         "Units were inspected as something for which the policy has no action: restock, write off or hold.",
         ("The warehouse uses a new word.", "The word is misspelt."),
-        ("Add the disposition to the connection's policy.", "If it was a slip, have the inspection told again."),
+        ("Choose where the goods go: restock, quarantine or write-off.", "If the word is to stay, add it to the connection’s policy."),
     ),
     GapKind.INSTRUCTION_FAILED: Help(
         WAY_TO_ERP,

@@ -8,21 +8,22 @@ from typing import Any, Final, Literal
 
 from adapters.ways_out import UNREACHABLE
 from api.resolving import ROLES, may, read_decision
-from domain.deciding import WAY_KINDS
+from domain.deciding import UNINSPECTED, WAY_KINDS
 from domain.policy import CLEARING_KINDS, GapKind
 from domain.work import Work
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A field of the form. `hidden`: it is known already. `choices` are suggestions, the likeliest first."""
+    """A field of the form. `hidden`: it is known already. `choices` are suggestions, the likeliest first; of a `choice`, all there are."""
 
     name: str
     label: str
     value: str = ""
     hidden: bool = False
     choices: tuple[str, ...] = ()
-    kind: Literal["text", "date"] = "text"
+    kind: Literal["text", "date", "number", "choice"] = "text"
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Offer:
         return self.reason == "must" or any(not ask.hidden for ask in self.asks)
 
 
+WAYS: Final = ("restock", "quarantine", "write-off")
 RETRY: Final = Offer("retry", "Try again", reason="none", letter="r")
 # What can be decided on many returns at once.
 BULK: Final = (
@@ -68,7 +70,11 @@ def offers_of_gap(
             order = Ask("order", "Order in the ERP", likely[0] if likely else "", choices=tuple(likely))
             return [Offer("match-order", "Match the order", (order,)), RETRY, waive]
         case GapKind.DAMAGED_NOT_WRITTEN_OFF:
-            return [Offer("write-off", "Write off", of_line, "must", told="The stock is given up."), waive]
+            return [Offer("write-off", "Write off", of_line, "must", told="The stock is given up."), _choose(of_line), waive]
+        case GapKind.DISPOSITION_UNMAPPED | GapKind.UNRESTOCKED_ITEMS:
+            return [_choose(of_line), waive]
+        case GapKind.UNINSPECTED_ITEMS:
+            return [_choose((*of_line, Ask("found", "Found as", UNINSPECTED, hidden=True))), waive]
         case _ if kind == UNREACHABLE:
             return [RETRY]
         case _ if kind in WAY_KINDS:
@@ -86,7 +92,8 @@ def offers_of_row(row: Mapping[str, Any]) -> list[Offer]:
     return offers_of_gap(row["kind"], row["line"], row["sku"], row["currency"], row["amount"])
 
 
-def offers_of_return(work: Work) -> list[Offer]:
+def offers_of_return(work: Work, lines: Sequence[str] = ()) -> list[Offer]:
+    """`lines`: those of which units are here that can still go one way or another."""
     offers = [
         Offer("assign", "Assign", (Ask("to", "To", work.assigned.fact.to or "" if work.assigned else ""),), "may", "a"),
         Offer("note", "Note", (Ask("text", "Note"),), "none"),
@@ -94,9 +101,20 @@ def offers_of_return(work: Work) -> list[Offer]:
     ]
     if work.issued or work.not_found:
         offers.append(RETRY)
-    if work.accepted or work.waived:
-        offers.append(Offer("reopen", "Undo", told="What was accepted or waived counts again."))
+    if lines:
+        offers.append(_choose((Ask("line", "Line", choices=tuple(lines), kind="choice"),)))
+    if work.accepted or work.waived or work.chosen:
+        offers.append(Offer("reopen", "Undo", told="What was accepted or waived counts again; goods are as they were found."))
     return offers
+
+
+def _choose(known: tuple[Ask, ...]) -> Offer:
+    asks = (
+        *known,
+        Ask("to", "Goods go to", choices=WAYS, kind="choice"),
+        Ask("quantity", "Units, if not all", kind="number", optional=True),
+    )
+    return Offer("choose-disposition", "Choose where goods go", asks, "must", told="Which shelf that is, the policy says.")
 
 
 def allowed(offers: Sequence[Offer], role: str | None) -> list[Offer]:

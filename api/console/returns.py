@@ -30,6 +30,7 @@ from api.http.reading import TheHouse, reading
 from api.http.returns import returns_page, standing, told_of
 from api.http.searching import KEYS
 from api.http.segments import Part
+from domain.choosing import lines_to_choose_for
 from domain.policy import CLEARING_KINDS
 from domain.replay import step_row
 from domain.telling import ReturnKey
@@ -97,7 +98,7 @@ def show_return(
             chapters=chapters_of(shown) if asked.view == "story" else [],
             lanes=_lanes(shown) if asked.view == "timeline" else [],
             sentence_of=sentence_of,
-            offers=offers_of_return(told.state.work),
+            offers=offers_of_return(told.state.work, lines_to_choose_for(told.state, told.policy)),
             work=told.state.work,
             raw=[(step.number, orjson.dumps(step_row(step), option=orjson.OPT_INDENT_2).decode()) for step in shown]
             if asked.view == "raw"

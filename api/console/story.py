@@ -22,7 +22,8 @@ _OF_LANE: Final[dict[str, tuple[type, ...]]] = {
     "Money": (told.Refunded, told.RefundReversed, told.PayoutSettled),
     "People": (
         people.Assigned, people.Noted, people.Snoozed, people.DifferenceAccepted, people.GapWaived, people.Reopened, people.RetryAsked,
-        people.WriteOffApproved, people.OrderReferred, people.DocumentAssigned, people.PolicyAdopted, way.SkuMatched,
+        people.WriteOffApproved, people.OrderReferred, people.DocumentAssigned, people.PolicyAdopted,
+        people.DispositionChosen, way.SkuMatched,
     ),
 }  # fmt: skip
 _LANE: Final = {kind: lane for lane, kinds in _OF_LANE.items() for kind in kinds}
@@ -105,7 +106,7 @@ def sentence_of(fact: told.Fact) -> str:
         case (
             people.Assigned() | people.Noted() | people.Snoozed() | people.DifferenceAccepted() | people.GapWaived() | people.Reopened()
             | people.RetryAsked() | people.WriteOffApproved() | people.OrderReferred() | people.DocumentAssigned()
-            | people.PolicyAdopted()
+            | people.PolicyAdopted() | people.DispositionChosen()
         ):  # fmt: skip
             return _of_people(fact)
         case _:
@@ -156,6 +157,9 @@ def _of_people(fact: Any) -> str:
             return f"To be sent again{because}"
         case people.WriteOffApproved():
             return f"{_of(fact.lines)} may be written off{because}"
+        case people.DispositionChosen():
+            found = f"found as {fact.found}" if fact.found else "not inspected"
+            return f"{_units([fact])} of line {fact.line}, {found}, count as {fact.disposition}{because}"
         case people.PolicyAdopted():
             return f"Version {fact.version} of the policy goes from here on{because}"
         case people.OrderReferred():

@@ -83,6 +83,8 @@ class Resolving(_Shape):
     amount: Said | None = None
     instruction: Said | None = None
     until: Said | None = None
+    found: Said | None = None
+    quantity: Said | None = None
     dry_run: bool = False
 
 

@@ -161,3 +161,42 @@ def test_up_to_the_amount_one_person_is_enough(house: House, client: httpx.Clien
     house.settings = house.settings.model_copy(update={"decisions": Decisions(four_eyes_over={"GBP": "5.00", "EUR": "0"})})
     mismatch(house)
     assert resolve(client, action="accept-difference", reason="rounding", by="ada").status_code == 200
+
+
+def soaked(house: House, return_id: str = "R-3") -> None:
+    lines = [{"line": "1", "quantity": 1, "disposition": "soaked"}]
+    tell(house, initiated(return_id), fact("Received", return_id), fact("Inspected", return_id, lines=lines))
+
+
+def kinds_of(client: httpx.Client, return_id: str) -> list[str]:
+    return sorted(gap["kind"] for gap in client.get("/api/gaps", params={"return": return_id}).json()["items"])
+
+
+def test_goods_go_where_somebody_of_operations_says(keyed: Keyed, house: House) -> None:
+    soaked(house)
+    choose: Row = {"action": "choose-disposition", "to": "quarantine", "line": "1"}
+    finance, ops, auditor = (keyed(role) for role in ("finance", "ops", "auditor"))
+    (row,) = ops.get("/api/stalled", params={"return": "R-3", "kind": "disposition_unmapped"}).json()["items"]
+    assert row["actions"][0].endswith("choose-disposition --line 1 --to restock --reason REASON --by YOU")
+    for other in (finance, auditor):
+        assert_problem(resolve(other, "R-3", **choose, reason="dried"), 403)
+    assert "reason" in assert_problem(resolve(ops, "R-3", **choose), 409)["detail"].lower()
+    (made,) = resolve(ops, "R-3", **choose, reason="it may dry").json()["recorded"]
+    assert (made["fact"], made["found"], made["disposition"], made["quantity"]) == ("DispositionChosen", "soaked", "quarantine", 1)
+    assert (made["by"], made["reason"]) == ("the ops", "it may dry")
+    house.catch_up()
+    assert kinds_of(ops, "R-3") == []
+    assert resolve(ops, "R-3", action="reopen", kind="disposition_unmapped").status_code == 200
+    house.catch_up()
+    assert kinds_of(ops, "R-3") == ["disposition_unmapped"]
+
+
+def test_goods_worth_more_than_one_may_decide_on_need_a_second_person(house: House, client: httpx.Client) -> None:
+    house.settings = house.settings.model_copy(update={"decisions": Decisions(four_eyes_over={"GBP": "39.99"})})
+    soaked(house)
+    body: Row = {"action": "choose-disposition", "to": "write-off", "reason": "mouldy"}
+    kept = assert_problem(resolve(client, "R-3", **body, by="ada"), 409)
+    assert "gives up 40.00 GBP" in kept["detail"]
+    chosen, noted = resolve(client, "R-3", **body, by="grace").json()["recorded"]
+    assert chosen["disposition"] == "damaged"
+    assert "Proposed by ada and seconded by grace" in noted["text"]

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.decisions import Assigned, DifferenceAccepted, GapWaived, Reopened, RetryAsked, Snoozed, WriteOffApproved
+from domain.decisions import Assigned, DifferenceAccepted, DispositionChosen, GapWaived, Reopened, RetryAsked, Snoozed, WriteOffApproved
 from domain.erp_facts import CreditNoteAmended, InstructionAbandoned, KitComponent, OutcomeUnknown
 from domain.facts import Fact
 from domain.gap import TOLERATED
@@ -30,6 +30,11 @@ ORDER = order(
     shipping_tax=100,
 )
 LINES = (("L1", "SHIRT-M", 3, "114.98", "23.00"), ("L2", "GIFT", 1, "30.01", "6.01"), ("L3", "TEA", 1, "3.00", "0.60"))
+DISPOSITIONS = {
+    "saleable": {"action": "restock", "location": "Main"},
+    "damaged": {"action": "write_off", "location": "Damaged"},
+    "tag-missing": {"action": "hold", "location": "Tagging"},
+}
 UNITS = {name: quantity for name, _, quantity, _, _ in LINES}
 
 
@@ -42,6 +47,7 @@ def drawn_policy(rng: Random) -> Policy:
         shipping_refund=rng.choice(("platform", "none", "full", "prorated")),
         amounts_from=rng.choice(("erp_order", "platform")),
         write_off=rng.choice(("automatic", "approve")),
+        dispositions=DISPOSITIONS,
         release_refund_on=rng.choice(("never", "received")),
     )
 
@@ -57,7 +63,7 @@ def happenings(rng: Random) -> list[dict[str, Any]]:
             units = rng.randint(1, left)
             left -= units
             told.append({"fact": "Received", "lines": [{"line": name, "quantity": units}]})
-            disposition = rng.choice(("saleable", "saleable", "damaged", "quarantine"))
+            disposition = rng.choice(("saleable", "saleable", "damaged", "quarantine", "tag-missing", "smells of smoke"))
             told.append({"fact": "Inspected", "lines": [{"line": name, "quantity": units, "disposition": disposition}]})
     if rng.random() < 0.3:
         told.append({"fact": "Restocked", "lines": [{"line": "L1", "quantity": 1}]})
@@ -66,6 +72,14 @@ def happenings(rng: Random) -> list[dict[str, Any]]:
         told.append({"fact": "Refunded", "refund": f"R-{number}", "currency": "GBP", "amount": amount, "method": "original_payment"})
     rng.shuffle(told)
     return told
+
+
+def chosen(rng: Random) -> DispositionChosen:
+    """Where goods go, said by hand: before they are inspected or after, about units that are there or not, and of a way they came."""
+    found = rng.choice((None, "saleable", "damaged", "tag-missing", "smells of smoke"))
+    to = rng.choice(("saleable", "damaged", "quarantine", "tag-missing"))
+    line = rng.choice(tuple(UNITS))
+    return DispositionChosen(line=line, found=found, disposition=to, quantity=rng.randint(1, 3), reason="looked again")
 
 
 def decisions(rng: Random) -> list[Fact]:
@@ -80,8 +94,9 @@ def decisions(rng: Random) -> list[Fact]:
             Assigned(to="m.okafor"),
             Snoozed(until="2026-12-01T08:00:00Z"),
             CreditNoteAmended.model_validate(amended),
+            *(chosen(rng) for _ in range(3)),
         ],
-        rng.randint(0, 3),
+        rng.randint(0, 4),
     )
 
 
