@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from domain.content import Amount
 from domain.erp_facts import InstructionIssued, MoneyLine, OrderLine, OrderMatched
-from domain.matching import Credited, CreditKey, Slot
+from domain.matching import SHIPPING, Credited, CreditKey, Slot
 from domain.money import allocate, worth
 
 
@@ -32,9 +32,11 @@ class Extras:
 
 
 def credited_by(issued: Iterable[InstructionIssued]) -> Counter[CreditKey]:
-    """Units of each order line that these instructions credit; whole kits are counted as kits."""
+    """Units of each order line that these instructions credit, whole kits counted as kits, and the order's shipping."""
     counted: Counter[CreditKey] = Counter()
     for one in issued:
+        if one.amount is not None and one.amount.shipping:
+            counted[SHIPPING] += one.amount.shipping
         for money in one.money:
             counted[CreditKey(money.order_line, money.component)] += money.quantity
     return counted

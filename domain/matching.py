@@ -22,6 +22,10 @@ class CreditKey(NamedTuple):
 
 
 Credited = Mapping[CreditKey, int]
+"""Units by what they are of; under `SHIPPING` the shipping, net, in minor units."""
+
+# No line of an order is named so.
+SHIPPING = CreditKey("", "shipping")
 
 
 class Slot(NamedTuple):

@@ -9,7 +9,7 @@ from domain.content import Line
 from domain.crediting import Extras, amount_of, credit, credited_by, prorated_shipping, shipping_tax
 from domain.erp_facts import InstructionIssued, MoneyLine, OrderMatched
 from domain.instructions import instruction_id
-from domain.matching import Credited, CreditKey, Matching
+from domain.matching import SHIPPING, Credited, CreditKey, Matching
 from domain.money import worth
 from domain.policy import Policy
 from domain.returns import ReturnState
@@ -115,10 +115,12 @@ def _extras(state: ReturnState, policy: Policy, standing: Standing, order: Order
     ours = [one.amount for one in standing.issued if one.kind == "post_credit_note" and one.amount is not None]
     made = {answer.document for one in standing.issued if (answer := state.work.answers.get(one.instruction))}
     theirs = [note.amount for note in state.active_notes() if note.currency == currency and note.credit_note not in made]
-    credited_shipping = sum(amount.shipping or 0 for amount in (*ours, *theirs))
+    by_hand = sum(amount.shipping or 0 for amount in theirs)
+    # Of the whole order: what other returns of it were credited is no longer there to credit.
+    credited_shipping = before.get(SHIPPING, 0) + by_hand
     match policy.shipping_refund:
         case "platform":
-            shipping = sum(amount.shipping or 0 for amount in refunds) - credited_shipping
+            shipping = sum(amount.shipping or 0 for amount in refunds) - sum(amount.shipping or 0 for amount in ours) - by_hand
         case "full":
             shipping = order.shipping - credited_shipping if after != before else 0
         case "prorated":

@@ -81,6 +81,22 @@ def test_the_tax_on_shipping_adds_up(shipping: int, tax: int, parts: list[int]) 
     assert total == (tax if shipping else 0)
 
 
+@examples(30)
+@given(st.sampled_from(["full", "prorated"]), MONEY, MONEY, st.permutations([1, 2, 3]))
+def test_the_returns_of_one_order_share_its_shipping(rule: str, shipping: int, tax: int, returns: list[int]) -> None:
+    original = order(order_line("a", "SKU", 6, 6000, 1200), shipping=shipping, shipping_tax=tax if shipping else 0)
+    decided = policy(move_on="never", shipping_refund=rule)
+    others: Counter[CreditKey] = Counter()
+    notes = []
+    for units in returns:
+        walk = Walk(decided, others=Counter(others)).announce(("L1", "SKU", units, "0.00", "0.00")).record(original)
+        notes += walk.tell("Received").carry_out()
+        others.update(credited_by(walk.issued))
+    amounts = [note.amount for note in notes if note.amount]
+    assert sum(amount.shipping or 0 for amount in amounts) == shipping
+    assert sum(amount.total for amount in amounts) == 7200 + original.shipping + original.shipping_tax
+
+
 def test_prorated_shipping_is_all_of_it_once_everything_is_credited() -> None:
     one = order(order_line("a", "A", 3, 1000, 0), order_line("b", "B", 1, 1, 0), shipping=500)
     a, b = CreditKey("a"), CreditKey("b")
