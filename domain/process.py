@@ -69,7 +69,7 @@ def plan(state: ReturnState, policy: Policy, others: Credited) -> Plan:
     barred = {one.line for one in blocked}
     in_note: set[str] = set()
     held = goods_are_held(state, standing)
-    if wanted.note and not barred:
+    if wanted.note and not barred and not _puts_away(state, policy, standing):
         note = note_due(state, policy, standing, order, matching, wanted.credit, others)
         if note is not None and order.invoice != "authorised":
             blocked += (Blocked("order_not_invoiced", note.amount.total if note.amount else 0),)
@@ -129,6 +129,14 @@ def credit_stage(state: ReturnState, policy: Policy) -> Stage:
     if policy.credit_note_on != "never" and state.initiated is not None and state.initiated.resolution == "exchange":
         return "refunded"
     return policy.credit_note_on
+
+
+def _puts_away(state: ReturnState, policy: Policy, standing: Standing) -> bool:
+    """Are units that are credited once they are put away being put away at this moment? One note for all of them, then: an ERP may
+    take no second one."""
+    if credit_stage(state, policy) != "restocked":
+        return False
+    return any(one.kind in ("restock", "write_off") and state.work.answer(one.instruction) is None for one in standing.issued)
 
 
 def exchange_wanted(state: ReturnState, policy: Policy) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from domain.decisions import RetryAsked, WriteOffApproved
-from domain.erp_facts import KitComponent, OrderNotFound, SkuMatched
+from domain.erp_facts import InstructionDeclined, KitComponent, OrderNotFound, SkuMatched
+from domain.instructions import consequences
 from domain.process import NOTHING
 from tests.domain.working import Walk, order, order_line, policy
 
@@ -96,6 +97,28 @@ def test_units_are_credited_when_they_come_to_the_stage_of_the_policy(stage: str
             credited_at = names[fact]
     # Put away on the inspection is restocked by the ledger itself.
     assert credited_at == ("inspected" if stage == "restocked" else stage)
+
+
+def test_units_that_are_put_away_to_several_places_have_one_note() -> None:
+    found = [{"line": "L1", "quantity": 1, "disposition": name} for name in ("saleable", "damaged")]
+    walk = Walk(policy(credit_note_on="restocked", move_on="never")).announce(SHIRT).record(ORDER).tell("Inspected", lines=found)
+    due = list(walk.plan.due)
+    assert kinds(due) == ["book_in", "restock", "write_off"]
+    walk.record(*due, *consequences(due[0], "A-1"), *consequences(due[1], "T-1"))
+    assert walk.plan.due == ()
+    walk.record(*consequences(due[2], "W-1"))
+    (note,) = walk.carry_out()
+    assert [one.quantity for one in note.money] == [2]
+
+
+def test_a_note_does_not_wait_for_goods_that_are_declined() -> None:
+    found = [{"line": "L1", "quantity": 1, "disposition": name} for name in ("saleable", "damaged")]
+    walk = Walk(policy(credit_note_on="restocked", move_on="never")).announce(SHIRT).record(ORDER).tell("Inspected", lines=found)
+    aside, restock, write_off = walk.plan.due
+    walk.record(aside, restock, write_off, *consequences(aside, "A-1"), *consequences(restock, "T-1"))
+    walk.record(InstructionDeclined(instruction=write_off.instruction, code="refused", reason="no", what_to_do="wait"))
+    (note,) = walk.carry_out()
+    assert [one.quantity for one in note.money] == [1]
 
 
 def test_what_the_refund_tells_later_is_credited_by_a_second_note() -> None:
