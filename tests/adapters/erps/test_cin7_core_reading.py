@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from adapters.erps.cin7_core import Cin7Core, connect
+from adapters.erps.cin7_core.client import LIMIT_SECONDS
 from adapters.erps.port import ErpSettings
 from adapters.vendor.answers import Accepted, Declined, Unknown, VendorRefused, VendorTrouble
 from domain.content import ExchangeItem
@@ -40,10 +41,10 @@ class TestAnswersThatAreNone:
         [
             (429, [{"ErrorCode": 429, "Exception": LIMIT}], {"Retry-After": "60 Seconds"}, 60.0),
             (429, {"ErrorCode": 429, "Exception": LIMIT}, {"Retry-After": "17"}, 17.0),
-            (429, "", {}, 30.0),
-            (503, [{"ErrorCode": 503, "Exception": LIMIT}], {}, 30.0),
-            (400, [{"ErrorCode": 400, "Exception": LIMIT}], {}, 30.0),
-            (200, {"ErrorCode": 400, "Exception": LIMIT}, {}, 30.0),
+            (429, "", {}, LIMIT_SECONDS),
+            (503, [{"ErrorCode": 503, "Exception": LIMIT}], {}, LIMIT_SECONDS),
+            (400, [{"ErrorCode": 400, "Exception": LIMIT}], {}, LIMIT_SECONDS),
+            (200, {"ErrorCode": 400, "Exception": LIMIT}, {}, LIMIT_SECONDS),
         ],
     )
     def test_the_limit_is_known_in_all_its_shapes(self, status: int, content: Any, headers: dict[str, str], seconds: float) -> None:
