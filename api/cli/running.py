@@ -236,7 +236,7 @@ class _Supervisor:
             what = "Returns Ledger, demo house" if self._demo else "Returns Ledger"
             talk(f"{what}: http://{shown}:{self._port} (Ctrl-C stops it)")
             if self._welcome is not None:
-                base = self._settings.console.public_url or f"http://{shown}:{self._port}"
+                base = self._settings.console.public_url or f"http://{_reached(self._host)}:{self._port}"
                 link = f"{base}/sign-in/link?token={self._welcome}"
                 talk(f"Nobody may sign in yet. The first admin comes in here, once, within a day: {link}")
 
