@@ -106,7 +106,7 @@ def use_link(conn: Connection[Any], token: str, now: datetime) -> Person | None:
 
 
 def first_admin(conn: Connection[Any], now: datetime) -> str | None:
-    """A link for the first admin, as long as nobody has ever come in by one, was let in or shut out, and there is no admin's key; None afterwards."""
+    """A link for the first admin, as long as nobody has come in, was let in or shut out, and no admin's key is there; None afterwards."""
     taken = conn.execute(
         "SELECT EXISTS (SELECT FROM people WHERE name <> %(name)s OR disabled_at IS NOT NULL) OR EXISTS (SELECT FROM sessions) "
         "OR EXISTS (SELECT FROM api_keys WHERE role = 'admin' AND revoked_at IS NULL)",
