@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from adapters.alerts.listing import count_dead
 from adapters.inbox.listing import connection_rows
 from api.connecting import settings_of
 from api.console.overview import Counted, OfOwner, counted, owners_of
@@ -75,7 +76,9 @@ def show_home(request: Request, asked: Annotated[MomentAsked, Query()], house: T
         # Counts may be a few seconds old; each list that they lead to never is.
         seen = request.app.state.counted.get(("home", at.as_of, at.known_at), lambda: _count(now, at))
         heard = [] if at.as_of or at.known_at else _heard(now, house, at.now)
-        return page(request, now, "home.html", at, seen=seen, heard=heard, money=money_tie_out(now.conn, at), days=TREND_DAYS)
+        unsent = count_dead(now.conn) if heard else 0
+        money = money_tie_out(now.conn, at)
+        return page(request, now, "home.html", at, seen=seen, heard=heard, unsent=unsent, money=money, days=TREND_DAYS)
 
 
 def _count(now: Reading, at: Moment) -> Seen:

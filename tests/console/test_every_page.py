@@ -28,6 +28,7 @@ PAGES = (
     "/connections",
     "/inbox?state=failed",
     "/outbox",
+    "/notices",
     "/tie-out",
     "/journal?limit=9",
     "/kinds",
