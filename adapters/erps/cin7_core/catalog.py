@@ -65,11 +65,19 @@ class Catalog:
         """By its exact SKU: Cin7's own filter takes every SKU that contains it."""
         kept = self._products.get(sku)
         if kept is None or kept[0] < self._clock():
-            rows = self._client.rows("product", "Products", Sku=sku, IncludeBOM="true", IncludeDeprecated="true")
-            found = next((row for row in rows if text(row.get("SKU")) == sku), None)
-            kept = (self._clock() + KEPT_SECONDS, self._product(found) if found is not None else None)
+            kept = (self._clock() + KEPT_SECONDS, self._asked(sku))
             self._products[sku] = kept
         return kept[1]
+
+    def _asked(self, sku: str) -> Product | None:
+        try:
+            rows = self._client.rows("product", "Products", Sku=sku, IncludeBOM="true", IncludeDeprecated="true")
+            found = next((row for row in rows if text(row.get("SKU")) == sku), None)
+        except NotUnderstood as refused:
+            if not no_such_call(refused):
+                raise
+            return Product("", sku, sku, Decimal(0), None, None)  # nobody to ask: documents name the SKU alone
+        return self._product(found) if found is not None else None
 
     def kit(self, sku: str) -> tuple[KitComponent, ...] | None:
         """The parts of what is sold as a kit; None for everything else."""
@@ -81,7 +89,12 @@ class Catalog:
     def place(self, name: str) -> Place:
         """Raises UnknownPlace."""
         if name not in self._places:
-            self._read_places()
+            try:
+                self._read_places()
+            except NotUnderstood as refused:
+                if not no_such_call(refused):
+                    raise
+                return Place("", name)  # nobody to ask: documents name it, and are refused where it is unknown
         if name not in self._places:
             there = ", ".join(sorted(self._places)) or "none"
             raise UnknownPlace(f"Cin7 has no location {name!r}; it has: {there}")
@@ -193,6 +206,11 @@ def no_place(error: UnknownPlace) -> Declined:
     return Declined(UNKNOWN_LOCATION, str(error), "make that location in Cin7, or name another in the policy")
 
 
+def no_such_call(error: NotUnderstood) -> bool:
+    """404 is what Cin7 answers to a call that it does not know, not to a record."""
+    return " with 404:" in str(error)
+
+
 def not_there(error: NotUnderstood) -> bool:
     """Does Cin7 refuse because it is simply not there? It says 400 for that; 404 is tolerated."""
-    return "not found" in str(error).lower() or " with 404:" in str(error)
+    return "not found" in str(error).lower() or no_such_call(error)

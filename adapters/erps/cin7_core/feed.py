@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from adapters.erps.cin7_core.catalog import no_such_call
 from adapters.erps.cin7_core.client import Client
 from adapters.erps.cin7_core.crediting import ledger_amount
 from adapters.erps.cin7_core.mapping import Cin7Mapping
@@ -17,6 +18,7 @@ from adapters.erps.cin7_core.orders import Orders
 from adapters.erps.cin7_core.sale import Note, Row, Sale, fitting, instruction_in, minor, read_sale
 from adapters.erps.cin7_core.writing import moment
 from adapters.erps.port import Changes, DocumentLine, ErpDocument
+from adapters.vendor.answers import NotUnderstood
 from adapters.vendor.shapes import Document, count, first_instant, first_text, instant, number, plain, text
 from domain.content import Amount
 
@@ -62,7 +64,7 @@ class Feed:
         """Rows of sales that have credit notes, whatever became of them, and of exchange orders of ours."""
         rows: dict[str, Document] = {}
         for path in ("saleCreditNoteList", "saleList"):
-            for row in self._client.rows(path, "SaleList", UpdatedSince=moment(since)):
+            for row in self._rows(path, since):
                 sale_id = first_text(row, "SaleID", "ID")
                 has_notes = path == "saleCreditNoteList" or text(row.get("CreditNoteNumber")) is not None
                 has_notes = has_notes or plain(text(row.get("CreditNoteStatus")) or "notavailable") != "notavailable"
@@ -70,6 +72,14 @@ class Feed:
                 if sale_id is not None and (has_notes or ours is not None or sale_id in noted):
                     rows[sale_id] = row
         return list(rows.values())
+
+    def _rows(self, path: str, since: datetime) -> Iterator[Document]:
+        try:
+            yield from self._client.rows(path, "SaleList", UpdatedSince=moment(since))
+        except NotUnderstood as refused:
+            # The sales' own list tells which of them have notes, too.
+            if path == "saleList" or not no_such_call(refused):
+                raise
 
     def _documents(self, row: Document, sale_id: str, before: list[str], now: datetime) -> list[ErpDocument]:
         """`before`: the notes that were active when the sale was read last; undone or gone, they count as voided."""

@@ -152,8 +152,9 @@ class Goods:
             return row
         for sku, place, units in step.lines:
             for before, after in _levels(document, sku, place):
-                # Alike: a host that tells the level after the adjustment, where nothing can be known any more.
-                if after is not None and before not in (after, after - units):
+                # The same before and after: a host that tells the level after it, or somebody else's units were replaced by as many.
+                known = before == after - units or (before == after and self._tells_after) if after is not None else True
+                if not known:
                     return {**row, "Status": "OVERTAKEN"}
         return row
 
@@ -256,18 +257,13 @@ class Goods:
     def _transfer(self, work: Work, step: Step) -> dict[str, Any]:
         assert step.target is not None, "a transfer has a target"
         return {
-            "From": step.place.id,
-            "FromLocation": step.place.name,
-            "To": step.target.id,
-            "ToLocation": step.target.name,
+            **_at("From", "FromLocation", step.place),
+            **_at("To", "ToLocation", step.target),
             "Status": "COMPLETED",
             "CompletionDate": moment(work.issued_at),
             "Reference": work.issued.instruction,
             "SkipOrder": True,
-            "Lines": [
-                {"ProductID": self._product_id(sku), "SKU": sku, "TransferQuantity": units, "Comments": comment(work)}
-                for sku, _, units in step.lines
-            ],
+            "Lines": [{**self._product(sku, "SKU"), "TransferQuantity": units, "Comments": comment(work)} for sku, _, units in step.lines],
         }
 
     def _adjustment(self, work: Work, step: Step, levels: Sequence[Decimal]) -> dict[str, Any]:
@@ -276,12 +272,10 @@ class Goods:
             product = self._catalog.product(sku)
             lines.append(
                 {
-                    "ProductID": self._product_id(sku),
-                    "SKU": sku,
+                    **self._product(sku, "SKU"),
                     "Quantity": figure(level + units),
                     "UnitCost": figure(product.cost if product else Decimal(0)),
-                    "LocationID": place.id,
-                    "Location": place.name,
+                    **_at("LocationID", "Location", place),
                     "Comments": comment(work),
                 }
             )
@@ -298,24 +292,26 @@ class Goods:
 
     def _write_off(self, work: Work, step: Step) -> dict[str, Any]:
         location = self._catalog.place(step.place.location)
-        inside = {"Bin": step.place.bin, "BinID": step.place.id} if step.place.bin else {}
+        inside = _at("BinID", "Bin", Place(step.place.id, step.place.bin)) if step.place.bin else {}
         return {
             "Status": "COMPLETED",
-            "LocationID": location.id,
-            "Location": location.name,
+            **_at("LocationID", "Location", location),
             "Account": self._accounts["write_off"],
             "EffectiveDate": moment(work.issued_at),
             "Notes": named(work),
-            "Lines": [
-                {"ProductID": self._product_id(sku), "ProductCode": sku, "Quantity": units, **inside} for sku, _, units in step.lines
-            ],
+            "Lines": [{**self._product(sku, "ProductCode"), "Quantity": units, **inside} for sku, _, units in step.lines],
         }
 
-    def _product_id(self, sku: str) -> str:
+    def _product(self, sku: str, field: str) -> dict[str, str]:
         product = self._catalog.product(sku)
         if product is None:
             raise UnknownSku(f"Cin7 has no product {sku!r}")
-        return product.id
+        return {**({"ProductID": product.id} if product.id else {}), field: sku}
+
+
+def _at(of_id: str, of_name: str, place: Place) -> dict[str, str]:
+    """A place by its id, where that is known, and its name."""
+    return {**({of_id: place.id} if place.id else {}), of_name: place.name}
 
 
 _WORDS: Final = {"in": "stock adjustment", "transfer": "stock transfer", "out": "write-off"}

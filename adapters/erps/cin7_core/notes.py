@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from threading import Lock
 from typing import Any, Final
 
 from adapters.erps.cin7_core.catalog import Catalog, UnknownPlace, no_place
@@ -23,12 +24,14 @@ from adapters.erps.port import (
     Unfinished,
     Work,
 )
-from adapters.vendor.answers import Accepted, Answer, Declined, Unknown
+from adapters.vendor.answers import Accepted, Answer, Declined, Unknown, VendorTrouble
 from adapters.vendor.shapes import listed, number, objects, text
 from domain.erp_facts import GoodsLine
 from domain.money import to_text
 
 _LOOK: Final = "look at the sale in Cin7, mend what it says, then let it be sent again"
+# What a sale allows is read, then used up: within this process one note of a sale at a time.
+_SALES: Final = tuple(Lock() for _ in range(64))
 
 
 class Notes:
@@ -57,11 +60,15 @@ class Notes:
     # Doing
 
     def post(self, work: Work) -> Answer:
+        with _SALES[hash(_sale_id(work)) % len(_SALES)]:
+            return self._posted(work)
+
+    def _posted(self, work: Work) -> Answer:
         sale = self._orders.sale(_sale_id(work))
         if sale is None:
             return Declined(ORDER_NOT_FOUND, "Cin7 does not have the sale any more", "match the order again, or void the return's credit")
         ours = _ours(sale, work)
-        note = ours[0] if ours else None
+        note = ours[0] if ours else _left_over(sale, work)
         if note is None or not note.active:
             made = self._make(work, sale, note)
             if not isinstance(made, Note):
@@ -101,7 +108,7 @@ class Notes:
         wanted = self._wanted(work, sale)
         if isinstance(wanted, Declined):
             return wanted
-        barred = self._ceiling(work, sale, wanted)
+        barred = self._ceiling(work, sale, wanted, draft)
         if barred is not None:
             return barred
         for goods in work.issued.goods:
@@ -110,7 +117,10 @@ class Notes:
                     self._catalog.place(goods.to_location)
                 except UnknownPlace as unknown:
                     return no_place(unknown)
-        by_hand = [one for one in sale.standing_notes() if one.status == "draft"] if sale.simple and draft is None else []
+        drafts = [one for one in sale.standing_notes() if one.status == "draft"] if sale.simple and draft is None else []
+        by_hand = [one for one in drafts if one.instruction is None]
+        if drafts and not by_hand:
+            raise VendorTrouble(f"credit note {drafts[0].number} of {sale.number} is on its way for another return, and goes first")
         if by_hand:
             reason = (
                 f"{sale.number} is a Simple Sale, which has one credit note, and {by_hand[0].number or 'a draft'} stands there as a draft"
@@ -208,9 +218,9 @@ class Notes:
         fee_rule = self._mapping.fee_tax_rule or (self._catalog.untaxed_rule() if amount.fees else None)
         return Wanted(bill, amount, tuple(chosen), self._mapping, fee_rule)
 
-    def _ceiling(self, work: Work, sale: Sale, wanted: Wanted) -> Declined | None:
+    def _ceiling(self, work: Work, sale: Sale, wanted: Wanted, draft: Note | None) -> Declined | None:
         """Never beyond what the invoice still allows, in money and in units: Cin7 itself may or may not mind."""
-        others = [note for note in sale.standing_notes(without=work.issued.instruction) if note.invoice in (None, wanted.bill.number)]
+        others = [note for note in sale.standing_notes(without=draft) if note.invoice in (None, wanted.bill.number)]
         left = wanted.bill.total - sum(note.total for note in others)
         names = ", ".join(note.number or "a draft" for note in others) or "none"
         what_to_do = "look at the credit notes of this sale in Cin7: void what is too much, or accept the difference"
@@ -292,6 +302,15 @@ def _ours(sale: Sale, work: Work) -> list[Note]:
     if len(ours) > 1:
         raise FoundTwice(f"credit notes {', '.join(note.number for note in ours)} of {sale.number} all carry {work.issued.instruction}")
     return ours
+
+
+def _left_over(sale: Sale, work: Work) -> Note | None:
+    """A draft of this return with the id of a note that was asked for before: undone by a person, it is gone on with."""
+    if not work.issued.money:
+        return None  # what a refund told later is no note that was asked for before
+    before = f"{work.key.return_id} {work.reference} "
+    drafts = (note for note in sale.standing_notes() if note.status == "draft" and note.instruction is not None)
+    return next((note for note in drafts if note.memo.startswith(before)), None)
 
 
 def _beside(work: Work, sale: Sale, note: Note) -> tuple[GoodsLine, ...]:

@@ -62,6 +62,7 @@ class Note:
     number: str
     status: str
     invoice: str | None
+    memo: str
     instruction: str | None
     lines: tuple[Row, ...]
     charges: tuple[Row, ...]
@@ -101,10 +102,9 @@ class Sale:
     def simple(self) -> bool:
         return self.kind in ("simplesale", "servicesale", "simple", "service")
 
-    def standing_notes(self, *, without: str | None = None) -> list[Note]:
-        """Authorised notes and drafts: both use up what an invoice allows. `without`: those of one instruction left out."""
-        notes = [note for note in self.notes if note.status in ("authorised", "draft")]
-        return [note for note in notes if without is None or note.instruction != without]
+    def standing_notes(self, *, without: Note | None = None) -> list[Note]:
+        """Authorised notes and drafts: both use up what an invoice allows."""
+        return [note for note in self.notes if note.status in ("authorised", "draft") and note is not without]
 
 
 def read_sale(document: Document) -> Sale | None:
@@ -156,6 +156,7 @@ def read_note(document: Document, currency: str, inclusive: bool) -> Note:
         number=first_text(document, "CreditNoteNumber", "TaskID") or "",
         status=status_of(document),
         invoice=text(document.get("CreditNoteInvoiceNumber")),
+        memo=text(document.get("Memo")) or "",
         instruction=instruction_in(text(document.get("Memo")), *comments),
         lines=tuple(lines),
         charges=tuple(charges),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.erps.port import OVER_CREDIT, REFUSED, FoundTwice, Unfinished
-from adapters.vendor.answers import Accepted, Declined
+from adapters.vendor.answers import Accepted, Declined, VendorTrouble
 from domain.content import Amount
 from domain.erp_facts import MoneyLine, OrderMatched
 from tests.adapters.erps.cin7_rig import WRITE_OFF, Cin7Rig
@@ -342,6 +342,32 @@ def test_a_draft_that_somebody_else_began_for_us_is_finished_by_another_process(
     assert rig.erp.find(work) == Unfinished("CR-00001")
     assert Worker(rig).drive(work, sent_before=True) == Accepted("CR-00001", work.issued.amount)
     assert [note["Status"] for note in sale["CreditNotes"]] == ["AUTHORISED"]
+
+
+@pytest.mark.parametrize("kind", ["Advanced", "Simple"])
+def test_a_note_that_a_person_undid_is_gone_on_with_once_it_is_asked_for_again(kind: str) -> None:
+    rig = Cin7Rig(kind=kind)
+    order = order_with(rig, {"sku": "COAT", "quantity": 2})
+    asked: dict[str, Any] = {"order": order, "money": [credited(order.lines[0], 2)], "goods": [moved("COAT", 2, None, "Quarantine")]}
+    assert isinstance(Worker(rig).drive(work_of(rig, "post_credit_note", **asked)), Accepted)
+    rig.front.seed({"by_hand": [{"undo": "CR-00001"}]})
+    again = work_of(rig, "post_credit_note", **asked, turn=1)
+    assert Worker(rig).drive(again) == Accepted("CR-00001", again.issued.amount)
+    (note,) = rig.sale("#1001")["CreditNotes"]
+    assert (note["Status"], again.issued.instruction in note["Memo"]) == ("AUTHORISED", True)
+    assert rig.stock("COAT", "Quarantine") == 2
+
+
+def test_a_draft_of_another_return_goes_first() -> None:
+    rig = Cin7Rig(kind="Simple", second_note_on_simple=True)
+    order = order_with(rig, {"sku": "COAT", "quantity": 2})
+    note = {"order": "#1001", "lines": [{"sku": "COAT", "quantity": 1}], "status": "DRAFT", "memo": "RMA-2 #1001 rl-0123456789abcdefg"}
+    rig.front.seed({"by_hand": [{"credit_note": note}]})
+    work = work_of(rig, "post_credit_note", order=order, money=[credited(order.lines[0], 1)])
+    with pytest.raises(VendorTrouble, match="CR-00001 of SO-00001 is on its way"):
+        rig.erp.carry_out(work)
+    rig.front.seed({"by_hand": [{"authorise": "CR-00001"}]})
+    assert isinstance(Worker(rig).drive(work), Accepted)
 
 
 @pytest.mark.parametrize("kind", ["Advanced", "Simple"])
