@@ -15,13 +15,15 @@ from domain.gap import PARTS, TOLERATED
 from domain.money import to_text
 from domain.telling import write_instant
 from projections.finding import Due, parts, select, whole
-from projections.moments import Moment
+from projections.moments import Moment, went_at
 from projections.narrowing import Narrowed
 
 # What a list can be sorted by; a minus in front turns it round. The number of the row breaks ties, so that pages never overlap.
 SORTS: Final = {
     "due_at": ("due_at", "timestamptz"),
     "opened_at": ("opened_at", "timestamptz"),
+    # What is not closed comes last.
+    "closed_at": ("valid_to", "timestamptz"),
     "amount": ("coalesce(amount_minor, 0)", "bigint"),
     "kind": ("kind", "text"),
     "merchant": ("merchant", "text"),
@@ -92,6 +94,7 @@ def gap_page(
     if name not in SORTS:
         raise ValueError(f"sort must be one of {', '.join(SORTS)} (a minus in front turns it round), not {sort!r}")
     column, kind = SORTS[name]
+    column = went_at(moment) if name == "closed_at" else column
     direction, beyond = " DESC" if descending else "", "true"
     paging: dict[str, Any] = {}
     if after is not None:
@@ -102,7 +105,7 @@ def gap_page(
     for due in _in_turn(moment, name, descending) if asked.return_nos is None else (None,):
         if len(found) <= limit:
             rows_of, parameters = asked.select(moment, _COLUMNS, beyond, order, due)
-            statement = f"SELECT *, ({column})::text AS sort_value FROM ({rows_of}) AS merged {order}"  # noqa: S608 (values are parameters)
+            statement = f"SELECT {_SHOWN}, ended_at, end_known_at, ({column})::text AS sort_value FROM ({rows_of}) AS merged {order}"  # noqa: S608 (values are parameters)
             with conn.cursor(row_factory=dict_row) as cursor:
                 found += cursor.execute(statement, parameters | paging | {"limit": limit + 1 - len(found)})
     more = len(found) > limit
@@ -160,8 +163,10 @@ def gaps_of_return(conn: Connection[Any], return_no: int, moment: Moment, status
     return list(all_gaps(conn, replace(GapFilter(), return_nos=(return_no,), status=status), moment, sort="opened_at"))
 
 
-_COLUMNS = """gap_no, return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner,
-    assigned_to, breakdown, evidence, explanation, opened_at, due_at, closed,
+_SHOWN = """gap_no, return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner,
+    assigned_to, breakdown, evidence, explanation, opened_at, due_at, closed"""
+# What a list is in order of may be infinity, which is no instant of Python's.
+_COLUMNS = f"""{_SHOWN}, valid_to, end_known_from,
     CASE WHEN valid_to < 'infinity' THEN valid_to END AS ended_at,
     CASE WHEN end_known_from < 'infinity' THEN end_known_from END AS end_known_at"""
 

@@ -9,6 +9,9 @@ CREATE INDEX gaps_open_kind ON gaps (kind, due_at, gap_no, merchant, currency, p
 -- Closed gaps, asked kind by kind.
 CREATE INDEX gaps_closed ON gaps (kind, due_at, gap_no, valid_to, merchant, currency, platform, owner)
     WHERE known_to = 'infinity' AND valid_to < 'infinity' AND closed;
+-- The same, what was closed last.
+CREATE INDEX gaps_closed_at ON gaps (kind, valid_to, gap_no, merchant, currency, platform, owner)
+    WHERE known_to = 'infinity' AND valid_to < 'infinity' AND closed;
 -- Gaps that were open once, by how long they were: the two halves of a list as of a moment, see finding.py.
 CREATE INDEX gaps_ended_due ON gaps (
     width_bucket(valid_to - opened_at, '{1min,4min,16min,64min,256min,1024min,4096min,16384min,65536min,262144min,1048576min}'::interval[]),
@@ -33,6 +36,6 @@ CREATE INDEX money_moves_known ON money_moves (recorded_at);
 CREATE INDEX money_moves_of ON money_moves (merchant, currency, occurred_at, recorded_at);
 CREATE INDEX unit_moves_at ON unit_moves (occurred_at);
 CREATE INDEX unit_moves_known ON unit_moves (recorded_at);
--- What one platform asks about another's returns: those of an order, and the one that a refund stands on.
+-- What one platform asks about another's returns: those of an order, and the one that a refund stands on. People ask by a note's number.
 CREATE INDEX returns_of_order ON returns (order_ref, merchant) WHERE order_ref IS NOT NULL;
-CREATE INDEX money_moves_refund ON money_moves (document, merchant) WHERE side = 'refunded';
+CREATE INDEX money_moves_document ON money_moves (document, merchant);

@@ -42,11 +42,7 @@ def holds(moment: Moment, status: str = "open") -> str:
         unended = f"({unended} OR end_known_from > %(k)s)"
     begun = "(NOT by_clock OR valid_from <= %(clock)s)" if moment.as_of is None else "valid_from <= %(t)s"
     is_open = f"{unended} AND {begun}"
-    over = "closed" if moment.as_of is None else "closed AND valid_to <= %(t)s"
-    if moment.as_of is None:
-        over += " AND valid_to < 'infinity'"
-    if moment.known_at is not None:
-        over += " AND end_known_from <= %(k)s"
+    over = _over(moment)
     match status:
         case "open":
             return f"{known} AND {is_open}"
@@ -56,3 +52,15 @@ def holds(moment: Moment, status: str = "open") -> str:
             return f"{known} AND (({is_open}) OR ({over}))"
         case _:
             raise AssertionError(status)
+
+
+def went_at(moment: Moment) -> str:
+    """When a row's gap was closed, as SQL; infinity where it was not, or nobody knew of it yet."""
+    if moment.as_of is None and moment.known_at is None:
+        return "valid_to"  # as an index has it
+    return f"(CASE WHEN {_over(moment)} THEN valid_to ELSE 'infinity' END)"
+
+
+def _over(moment: Moment) -> str:
+    over = "closed AND valid_to < 'infinity'" if moment.as_of is None else "closed AND valid_to <= %(t)s"
+    return over if moment.known_at is None else f"{over} AND end_known_from <= %(k)s"

@@ -191,7 +191,5 @@ _BY_ID: Final = "return_id = %(typed)s"
 # As a scanner or a colleague may write it.
 _BY_ANY_CASE: Final = "return_id IN (upper(%(typed)s), lower(%(typed)s), ltrim(%(typed)s, '#'))"
 _BY_ORDER: Final = "order_ref IN (%(typed)s, '#' || %(typed)s, upper(%(typed)s))"
-# Refunds have an index; credit notes are looked for among all that moved, which only what is nothing else has to wait for.
-_BY_DOCUMENT: Final = """return_no IN (
-    SELECT return_no FROM money_moves WHERE document = %(typed)s AND side = 'refunded'
-    UNION ALL SELECT return_no FROM money_moves WHERE document = %(typed)s AND side = 'credited')"""
+# A refund, or a credit note.
+_BY_DOCUMENT: Final = "return_no IN (SELECT return_no FROM money_moves WHERE document = %(typed)s)"

@@ -54,7 +54,7 @@ FIRST: Final = (
     View("Money out, goods not in", _of(kind="refund_before_receipt", sort="-amount")),
     View("Old and large", _of(q="age:>14 amount:>100", sort="opened_at")),
     View("Goods to put away", _of(q="kind:uninspected_items,unrestocked_items,damaged_not_written_off", sort="opened_at")),
-    View("Closed lately", _of(status="closed", sort="-due_at")),
+    View("Closed lately", _of(status="closed", sort="-closed_at")),
 )
 
 

@@ -38,7 +38,10 @@ def test_every_gap_stands_on_one_page(many: House, client: httpx.Client, limit: 
         assert len(keys) == len(set(keys)) == 2 * RETURNS  # each is unannounced, too
         field = sort.removeprefix("-")
         values = [Decimal(row["amount"] or 0) if field == "amount" else row[field] for row in rows]
-        assert values == sorted(values, reverse=sort.startswith("-"))
+        if field == "closed_at":
+            assert not any(values), "nothing here is closed"
+        else:
+            assert values == sorted(values, reverse=sort.startswith("-"))
 
 
 def test_gaps_that_come_between_two_pages_disturb_neither(many: House, client: httpx.Client) -> None:

@@ -172,6 +172,17 @@ def test_the_list_can_be_turned_round(shop: House, client: httpx.Client) -> None
     assert [one["aria-sort"] for one in show(client, "/gaps?sort=-amount").all("th") if one.get("aria-sort")] == ["descending"]
 
 
+def test_what_was_closed_last_stands_first_in_closed_lately(house: House, client: httpx.Client) -> None:
+    for number, day in (("R-1", "05"), ("R-2", "09"), ("R-3", "07")):
+        tell(house, initiated(number), refunded(number), credited(number, at=f"2026-10-{day}T09:00:00Z"))
+    view = next(link for link in show(client, "/gaps").links() if "sort=-closed_at" in link)
+    page = show(client, view + "&kind=refund_without_credit_note")
+    assert list(dict.fromkeys(re.findall(r"\bR-\d", page.text))) == ["R-2", "R-3", "R-1"]
+    turned = next(link for link in page.links() if "sort=closed_at" in link)
+    assert list(dict.fromkeys(re.findall(r"\bR-\d", show(client, turned).text))) == ["R-1", "R-3", "R-2"]
+    assert client.get("/api/gaps?sort=closed_at&limit=1&status=open").status_code == 200
+
+
 def test_looking_back_is_said_on_every_page(shop: House, client: httpx.Client) -> None:
     for path in ("/", "/gaps", "/tie-out", ONE):
         page = show(client, f"{path}?as_of=2026-10-03T12:00:00Z&known_at=2999-01-01T00:00:00Z")

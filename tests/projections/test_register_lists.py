@@ -1,7 +1,7 @@
 """Lists of gaps: filters, what is overdue, orders and pages; each against the whole list, at any moment."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +100,7 @@ KEYS: dict[str, Callable[[Row], Any]] = {
     "due_at": lambda row: read_instant(row["due_at"]),
     "opened_at": lambda row: read_instant(row["opened_at"]),
     "amount": lambda row: int((row["amount"] or "0").replace(".", "")),
+    "closed_at": lambda row: read_instant(row["closed_at"]) if row["closed_at"] else datetime.max.replace(tzinfo=UTC),
     "kind": lambda row: 0,
     "merchant": lambda row: 0,
     "return": lambda row: 0,
@@ -120,7 +121,7 @@ def test_orders_by_name(books: Books) -> None:
 
 
 def test_an_unknown_order_is_refused(books: Books) -> None:
-    with pytest.raises(ValueError, match="sort must be one of due_at, opened_at, amount"):
+    with pytest.raises(ValueError, match="sort must be one of due_at, opened_at, closed_at, amount"):
         gap_page(books.conn, GapFilter(), Moment(NOW), sort="colour")
     with pytest.raises(ValueError, match="status must be one of open, closed, all"):
         gap_page(books.conn, GapFilter(status="shut"), Moment(NOW))
