@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from datetime import datetime, timedelta
+from random import Random
 from typing import Final
 
 FIRST_SECONDS: Final = 8.0
@@ -11,8 +11,10 @@ LONGEST_SECONDS: Final = 3600.0
 # A vendor that asks for longer than that is asked again all the same.
 MOST_PATIENCE_SECONDS: Final = 86_400.0
 # Any part of the last quarter, so that what failed together does not come back together.
-_JITTER = 0.25
+_SPREAD = 0.25
 _MOST_DOUBLINGS = 20
+# Nobody else draws from it: whoever plays a day again by its seed has the same tries again.
+JITTER: Final = Random()  # noqa: S311 (spreads load, guards nothing)
 
 
 def next_try(now: datetime, attempts: int, retry_after_seconds: float | None = None) -> datetime:
@@ -20,4 +22,4 @@ def next_try(now: datetime, attempts: int, retry_after_seconds: float | None = N
     if retry_after_seconds is not None:
         return now + timedelta(seconds=min(max(retry_after_seconds, 0.0), MOST_PATIENCE_SECONDS))
     longest = min(FIRST_SECONDS * 2.0 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS), LONGEST_SECONDS)
-    return now + timedelta(seconds=longest * (1 - random.random() * _JITTER))  # noqa: S311 (spreads load, guards nothing)
+    return now + timedelta(seconds=longest * (1 - JITTER.random() * _SPREAD))

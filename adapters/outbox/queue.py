@@ -48,7 +48,10 @@ class Row:
 
 
 class Change(NamedTuple):
-    """What becomes of a row. `sent` False: it is certain that nothing was done. A `final` state stays, whoever comes later."""
+    """What becomes of a row. `sent` False: it is certain that nothing was done. A `final` state stays, whoever comes later.
+
+    `wrote`: something may have been written until this very moment.
+    """
 
     state: State
     answer: str
@@ -59,6 +62,7 @@ class Change(NamedTuple):
     waits_for: str | None = None
     document: str | None = None
     booked_minor: int | None = None
+    wrote: bool = False
 
 
 def match_id(key: ReturnKey, erp: str) -> str:
@@ -198,7 +202,7 @@ _ABANDON = """
     WHERE id = ANY(%(ids)s) AND state <> 'done'"""
 # An earlier one of the return that is not done holds back what shares a lane with it, whatever it waits for; one that is only on its way
 # holds back all but exchanges. A credit note that waits for its batch holds back no goods, and what waits behind one that was declined is
-# not on its way.
+# not on its way. Who takes over from one that never let go knows of nothing more than that it may have written until now.
 _LEASE = """
     WITH due AS (
         SELECT id FROM outbox o
@@ -216,7 +220,9 @@ _LEASE = """
                       AND b.account = e.account AND b.state IN ('waiting', 'dead') AND b.lanes && e.lanes)))))
         ORDER BY next_at, number LIMIT 1 FOR UPDATE OF o SKIP LOCKED
     )
-    UPDATE outbox SET lease_owner = %(owner)s, lease_until = %(until)s, tried_at = %(now)s FROM due WHERE outbox.id = due.id
+    UPDATE outbox SET lease_owner = %(owner)s, lease_until = %(until)s, tried_at = %(now)s,
+        sent_at = CASE WHEN lease_owner IS NOT NULL AND sent_at IS NOT NULL THEN %(now)s ELSE sent_at END
+    FROM due WHERE outbox.id = due.id
     RETURNING outbox.id, number, account, connection, merchant, platform, return_id, kind, state, issued_at, attempts, failing_since,
         sent_at, waits_for, batch"""
 _MARK_SENT = """
@@ -226,7 +232,7 @@ _SETTLE = """
     UPDATE outbox SET state = %(state)s, answer = %(answer)s, next_at = %(next_at)s, attempts = %(attempts)s,
         failing_since = %(failing_since)s, waits_for = %(waits_for)s, document = coalesce(%(document)s, document),
         booked_minor = coalesce(%(booked_minor)s, booked_minor),
-        sent_at = CASE WHEN %(sent)s OR %(state)s = 'done' THEN sent_at END,
+        sent_at = CASE WHEN %(wrote)s THEN %(now)s::timestamptz WHEN %(sent)s OR %(state)s = 'done' THEN sent_at END,
         finished_at = CASE WHEN %(state)s IN ('done', 'abandoned') THEN %(now)s::timestamptz END,
         lease_owner = NULL, lease_until = NULL
     WHERE id = %(id)s AND state <> 'done' AND (lease_owner = %(owner)s OR %(state)s = 'done')"""

@@ -170,18 +170,24 @@ class Worker:
             match found:
                 case Accepted():
                     self._accepted(row, state, issued, found)
-                case Unfinished():
+                case Unfinished() if self._acknowledged_later:
                     self._send(row, state, issued)
+                case Unfinished(reference):
+                    # Whoever finishes it reads it once more, and must not be shown less than was seen here.
+                    self._once_settled(row, state, issued, f"begun, and not finished: {reference}")
                 case NotThere():
-                    now = self._shop.clock()
-                    if row.sent_at is not None and now - row.sent_at < SETTLE:
-                        again = max(next_try(now, row.attempts + 1), row.sent_at + SETTLE)
-                        change = self._later(row, f"not there yet: {found.looked_at}", again, sent=True)
-                        self._settle(row, [], change, well=True)
-                    else:
-                        self._send(row, state, issued)
+                    self._once_settled(row, state, issued, f"not there yet: {found.looked_at}")
                 case _:
                     assert_never(found)
+
+    def _once_settled(self, row: Row, state: ReturnState, issued: InstructionIssued, said: str) -> None:
+        """Sent (again), once what was written last shows everywhere."""
+        now = self._shop.clock()
+        if row.sent_at is None or now - row.sent_at >= SETTLE:
+            self._send(row, state, issued)
+            return
+        again = max(next_try(now, row.attempts + 1), row.sent_at + SETTLE)
+        self._settle(row, [], self._later(row, said, again, sent=True), well=True)
 
     def _send(self, row: Row, state: ReturnState, issued: InstructionIssued) -> None:
         with self._shop.pool.connection() as conn:
@@ -257,7 +263,7 @@ class Worker:
         again = next_try(now, tried)
         if self._acknowledged_later:
             again = now + (again - now) / SOONER
-        change = self._later(row, answer.reason, again, sent=True)._replace(attempts=tried)
+        change = self._later(row, answer.reason, again, sent=True)._replace(attempts=tried, wrote=True)
         if self._acknowledged_later:
             self._settle(row, facts, change, well=True)
         else:

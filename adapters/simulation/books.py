@@ -10,6 +10,7 @@ import httpx
 
 from adapters.erps.port import Erp, WaitTurn
 from adapters.sandbox.faults import Front
+from adapters.simulation.lagging import Lagging
 from adapters.simulation.story import SimulatedOrder
 
 # Units on hand by SKU and place.
@@ -33,6 +34,7 @@ class World(Protocol):
     main: str
     goods_in_with_note: bool
     front: Front
+    lagging: Lagging
 
     def connect(self, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp: ...
 

@@ -14,8 +14,10 @@ from adapters.erps.cin7_core import connect
 from adapters.erps.port import Erp, ErpSettings, WaitTurn
 from adapters.sandbox.cin7_core import Cin7CoreSandbox
 from adapters.sandbox.faults import Front
+from adapters.sandbox.port import SandboxRequest
 from adapters.simulation.books import BookedNote, Places
 from adapters.simulation.clocks import Clock
+from adapters.simulation.lagging import Lagging
 from adapters.simulation.story import SimulatedOrder
 
 _CREDENTIALS = {"account_id": "sandbox-account", "application_key": "sandbox-key"}
@@ -30,7 +32,8 @@ class Cin7World:
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self.sandbox = Cin7CoreSandbox(clock)
-        self.front = Front(self.sandbox)
+        self.lagging = Lagging(self.sandbox, clock, f"{rng.random()}/lists", _is_list, _books(self.sandbox), lambda: _twin(clock))
+        self.front = Front(self.lagging)
         self.inclusive = rng.random() < 0.5
         # A note that has its refund booked cannot be voided.
         self.accounts = {**_ACCOUNTS, "refund": "140"} if rng.random() < 0.5 else _ACCOUNTS
@@ -139,3 +142,18 @@ class Cin7World:
 
 def _lines_of(sale: Mapping[str, Any], number: str) -> list[dict[str, Any]]:
     return [line for note in sale["CreditNotes"] if note["CreditNoteNumber"] == number for line in note["Lines"]]
+
+
+def _is_list(request: SandboxRequest) -> bool:
+    """Searches and availability; a sale or task that is asked for by its id is as it is."""
+    path = request.path.lower()
+    return request.method == "GET" and path.endswith(("list", "ref/productavailability"))
+
+
+def _books(sandbox: Cin7CoreSandbox) -> tuple[object, ...]:
+    return sandbox.warehouse, sandbox.sales
+
+
+def _twin(clock: Clock) -> tuple[Cin7CoreSandbox, tuple[object, ...]]:
+    twin = Cin7CoreSandbox(clock)
+    return twin, _books(twin)

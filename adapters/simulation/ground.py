@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, sql
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from adapters.event_store import Ledger
@@ -61,6 +62,8 @@ def open_ground(url: str, schema: str, clock: VirtualClock, policy: Policy) -> I
     def configure(conn: Connection[Any]) -> None:
         conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
 
+    # Nothing here outlives the server: no need to wait for the disk.
+    url = make_conninfo(url, options="-c synchronous_commit=off")
     with Ledger(url, schema, clock) as ledger:
         ledger.migrate()
         with ConnectionPool[Connection[Any]](url, min_size=1, max_size=4, kwargs={"autocommit": True}, configure=configure) as pool:

@@ -14,12 +14,26 @@ from adapters.erps.linnworks import connect
 from adapters.erps.port import Erp, ErpSettings, WaitTurn
 from adapters.sandbox.faults import Front
 from adapters.sandbox.linnworks import SANDBOX_CREDENTIALS, LinnworksSandbox
+from adapters.sandbox.port import SandboxRequest
 from adapters.simulation.books import BookedNote, Places
 from adapters.simulation.clocks import Clock
+from adapters.simulation.lagging import Lagging
 from adapters.simulation.story import CURRENCY, SimulatedOrder
 from domain.money import to_text
 
 _OURS = "rl-"
+# What is answered out of an index; an order or a refund's options are read from the books.
+_LISTS = (
+    "ReturnsRefunds/SearchReturnsRefundsPaged",
+    "ReturnsRefunds/GetRefundHeadersByOrderId",
+    "ReturnsRefunds/GetRMAHeadersByOrderId",
+    "ProcessedOrders/SearchProcessedOrders",
+    "ProcessedOrders/GetReturnsExchanges",
+    "Orders/GetOrderDetailsByReferenceId",
+    "Stock/GetItemChangesHistory",
+    "Stock/GetStockLevel_Batch",
+    "Inventory/GetScrapHistory",
+)
 
 
 class LinnworksWorld:
@@ -30,10 +44,17 @@ class LinnworksWorld:
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self.sandbox = LinnworksSandbox(clock, server="https://eu-ext.linnworks.test")
-        self.front = Front(self.sandbox)
-        self._rng = rng
+        self.lagging = Lagging(self.sandbox, clock, f"{rng.random()}/lists", _is_list, (self.sandbox.books,), self._twin)
+        self.front = Front(self.lagging)
+        self._clock, self._rng = clock, rng
         # Notes that were there when somebody looked before: one that is gone before the first poll leaves no trace at all.
         self._known: set[str] = set()
+
+    def _twin(self) -> tuple[LinnworksSandbox, tuple[object, ...]]:
+        """Its sessions are those of the day."""
+        twin = LinnworksSandbox(self._clock, server="https://eu-ext.linnworks.test")
+        twin._sessions = dict(self.sandbox._sessions)
+        return twin, (twin.books,)
 
     def connect(self, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp:
         settings = ErpSettings("erp", "linnworks", "https://linnworks.test", SANDBOX_CREDENTIALS)
@@ -126,3 +147,7 @@ def _order(order: SimulatedOrder) -> dict[str, Any]:
 
 def _pounds(minor: int) -> str:
     return to_text(minor, CURRENCY)
+
+
+def _is_list(request: SandboxRequest) -> bool:
+    return request.path.removeprefix("/api/").strip("/") in _LISTS

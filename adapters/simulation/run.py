@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from random import Random
 from typing import Any, Final
 
 from adapters.event_store import prepare
+from adapters.inbox.schedule import JITTER
 from adapters.outbox.listing import try_again
 from adapters.sandbox.faults import Faults
 from adapters.simulation.books import World
@@ -45,6 +45,8 @@ class Report:
     invariants: list[Invariant] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     people: list[str] = field(default_factory=list)
+    # Lists that were told as they were no longer.
+    stale: int = 0
     deaths: int = 0
     events: int = 0
     seconds: float = 0.0
@@ -56,7 +58,13 @@ class Report:
     def told(self) -> dict[str, Any]:
         """As JSON."""
         invariants = {one.holds: list(one.broken) or "ok" for one in self.invariants}
-        figures = {"events": self.events, "deaths": self.deaths, "by_hand": self.people, "instructions": dict(sorted(self.done.items()))}
+        figures = {
+            "events": self.events,
+            "stale_lists": self.stale,
+            "deaths": self.deaths,
+            "by_hand": self.people,
+            "instructions": dict(sorted(self.done.items())),
+        }
         return {"seed": self.seed, "returns": self.returns, "faults": self.level, "erp": self.erp, **figures, "invariants": invariants}
 
 
@@ -65,8 +73,7 @@ def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float =
 
     `level` 0 is a good day, 1 the worst one: faults, deaths, late and doubled facts, people who meddle.
     """
-    # What spreads retries draws from the common source of chance.
-    random.seed(f"simulate/{seed}/jitter")
+    JITTER.seed(f"simulate/{seed}/jitter")
     began, rng, clock = time.monotonic(), Random(f"simulate/{seed}"), VirtualClock()
     erp = erp or ERPS[seed % len(ERPS)]
     world = _WORLDS[erp](clock, Random(f"simulate/{seed}/erp"))
@@ -75,15 +82,17 @@ def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float =
     with open_ground(url, schema, clock, story.policy) as ground:
         world.seed(story.orders, dict.fromkeys(SKUS, _STOCK))
         seeded = world.stock()
-        # An ERP whose reads tell what was long ago would make nobody sure of anything.
+        # A list that told what was long ago would make nobody sure of anything: it lags by seconds.
         world.front.set_faults(replace(Faults.at(level, seed), stale=0.0))
+        world.lagging.set_level(level)
         hands = Hands(ground, world, Random(f"simulate/{seed}/hands"), level)
         _live(ground, world, story, hands, Random(f"simulate/{seed}/people"), report)
         world.front.set_faults(Faults())
+        world.lagging.set_level(0.0)
         hands.immortal()
         _rest(ground, hands)
         report.invariants = check(ground, world, seeded)
-        report.deaths, report.events = hands.deaths, ground.ledger.head()
+        report.stale, report.deaths, report.events = world.lagging.stale, hands.deaths, ground.ledger.head()
         for state in ground.states().values():
             for name, issued in state.work.issued.items():
                 answer = state.work.answers.get(name)

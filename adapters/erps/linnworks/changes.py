@@ -23,6 +23,8 @@ from adapters.vendor.shapes import Document, first_text, instant, mark, nested
 # How far back each look goes. A refund that is changed or deleted later than that is not noticed any more; returns are final.
 WATCHED: Final[Mapping[History, timedelta]] = {"REFUNDS": timedelta(days=14), "RETURNS": SLACK}
 _ORDERS_A_PAGE: Final = 50
+# Before a mark that was seen once.
+_ONCE: Final = "?"
 _SHOWN: Final = (
     *("pkRefundRowId", "Amount", "RefundStatus", "RefundReference", "ActionDate"),
     *("pkReturnId", "RowType", "ReturnQty", "ScrapQty", "fkReturnLocationId", "LastDate"),
@@ -96,6 +98,9 @@ class Look:
         if rows or active:
             # A search that has nothing of what is still there lags behind: it will show it again.
             shown = _mark(rows) if rows or before is None else before.mark
+            if shown is not None and (before is None or before.mark not in (shown, _ONCE + shown)):
+                # The order's own list may lag behind the search: it is read once more at the next look.
+                shown = _ONCE + shown
             day = min((document.at for document in active), default=now).toordinal()
             numbers = [[document.number, document.instruction] for document in active] if history == "REFUNDS" else []
             seen[order_id] = _Seen(shown, day, numbers)

@@ -143,8 +143,8 @@ def test_a_refund_that_a_person_changes_is_told_with_what_it_credits_now() -> No
     work = note(rig)
     answer = Worker(rig).drive(work)
     assert isinstance(answer, Accepted)
-    cursor = documents(rig, None)[1]
-    assert [one for one in documents(rig, cursor)[0] if one.kind == "credit_note"] == [], "what is known is not told again"
+    cursor = documents(rig, documents(rig, None)[1])[1]
+    assert [one for one in documents(rig, cursor)[0] if one.kind == "credit_note"] == [], "what was read twice is not told again"
     rig.by_hand(edit_refund={"refund": answer.reference, "amount": "12.34"})
     (told,) = documents(rig, cursor)[0]
     assert told.amount is not None
