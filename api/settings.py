@@ -222,7 +222,7 @@ class Alerts(_Table):
 class Connection(_Table):
     """A returns platform's account of one merchant."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
     merchant: Annotated[str, Field(min_length=1, max_length=120)]
     platform: Literal["happy_returns", "returngo", "reveni", "shopify"]
     base_url: str | None = None
@@ -239,7 +239,7 @@ class Connection(_Table):
 class Erp(_Table):
     """An ERP's account."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
     kind: Literal["cin7_core", "linnworks", "patchworks", "tryton"]
     base_url: str | None = None
     credentials: dict[str, Secret] = Field(default_factory=dict)

@@ -62,6 +62,14 @@ def test_refunds_come_from_a_shop_of_the_same_merchant() -> None:
             settings_with(shop, RETURNGO | {"refunds_from": "shop"})
 
 
+def test_names_are_lower_case_with_either_kind_of_line() -> None:
+    for name in ("uk-returngo", "uk_returngo", "2nd"):
+        assert settings_with(RETURNGO | {"name": name}).connections[0].name == name
+    for name in ("", "UK", "-uk", "_uk", "u/k", "u k"):
+        with pytest.raises(ValueError, match="pattern"):
+            settings_with(RETURNGO | {"name": name})
+
+
 def test_what_a_platform_cannot_work_with_is_refused_with_its_key() -> None:
     check_connections(settings_with(SHOP, RETURNGO))
     with pytest.raises(SettingsError, match=r"^connections\.uk\.credentials\.shop: is missing"):
