@@ -15,7 +15,7 @@ from adapters.outbox.folding import fold, read_returns
 from adapters.ways_out import UNREACHABLE, Row, actions_of, is_stalled, next_of, waits_for
 from domain.deciding import WAY_KINDS
 from domain.policy import CLEARING_KINDS, GapKind, Policy
-from domain.returns import ReturnState
+from domain.returns import Recorded, ReturnState
 from domain.telling import ReturnKey, read_instant, write_instant
 
 # What nobody but a person can go on with; of some of them only where `ways_out.is_stalled` says so.
@@ -59,6 +59,15 @@ class StalledFilter:
     snoozed: bool = False
 
 
+class Stalled(NamedTuple):
+    """A row as it is told, and what it was told from."""
+
+    row: Row
+    told: dict[str, Any]
+    events: Sequence[Recorded]
+    state: ReturnState
+
+
 def stalled_page(
     conn: Connection[Any],
     ledger: Ledger,
@@ -70,18 +79,35 @@ def stalled_page(
     after: Mark | None = None,
 ) -> tuple[list[dict[str, Any]], Mark | None]:
     """What has waited longest first. A page may hold fewer rows than `limit` and not be the last: the mark says."""
+    rows, more = stalled_returns(conn, ledger, policy_of, asked, now, limit=limit, after=after)
+    return [row.told for row in rows], more
+
+
+def stalled_returns(
+    conn: Connection[Any],
+    ledger: Ledger,
+    policy_of: PolicyOf,
+    asked: StalledFilter,
+    now: datetime,
+    *,
+    limit: int,
+    after: Mark | None = None,
+) -> tuple[list[Stalled], Mark | None]:
+    """The same, with the returns themselves."""
     found = _rows(conn, asked, now, limit, after)
     rows = found[:limit]
-    states = {key: fold(key, events) for key, events in read_returns(ledger, list({row.key for row in rows})).items()}
+    returns = read_returns(ledger, list({row.key for row in rows}))
+    states = {key: fold(key, events) for key, events in returns.items()}
     waiting = _outbox(conn, list(states))
-    told = []
+    told: list[Stalled] = []
     for row in rows:
         state = states.get(row.key)
         if state is None or not is_stalled(row, state, policy_of(row.key)):
             continue
         until = snoozed_until(state, now)
         if until is None or asked.snoozed:
-            told.append(_told(row, state, policy_of(row.key), waiting.get(row.key, ()), until))
+            row_told = _told(row, state, policy_of(row.key), waiting.get(row.key, ()), until)
+            told.append(Stalled(row, row_told, returns[row.key], state))
     last = rows[-1] if rows else None
     more = Mark(str(last.since_text), *last.key, last.kind, last.line or "") if last is not None and len(found) > limit else None
     return told, more

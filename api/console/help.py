@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from adapters.ways_out import UNREACHABLE
 from domain.policy import DEFAULT_OWNERS, DEFAULT_SLA, GapKind
 
 
@@ -320,7 +321,8 @@ HELP: Final[dict[GapKind, Help]] = {
 
 
 def title(kind: str) -> str:
-    return HELP[GapKind(kind)].title
+    """What people call it; also what is no gap of the register, but of a line to the outside."""
+    return "ERP cannot be reached" if kind == UNREACHABLE else HELP[GapKind(kind)].title
 
 
 def usual_owner(kind: GapKind) -> str:
