@@ -11,6 +11,7 @@ from typing import Final
 
 import httpx
 
+from adapters.erps.alone import InDatabase
 from adapters.erps.orders import ErpOrders
 from adapters.erps.port import Erp as ErpAtWork
 from adapters.erps.port import ErpSettings, WaitTurn
@@ -174,7 +175,8 @@ def _desk(house: House, erp: Erp, shop: Shop, stack: ExitStack) -> Desk:
     later = erp.kind in ACKNOWLEDGED_LATER
 
     def hand() -> ErpAtWork:
-        return make_erp(erp.told(), stack.enter_context(make_http()), _turns(shop, erp, PATIENCE_SECONDS), house.pool)
+        turns, alone = _turns(shop, erp, PATIENCE_SECONDS), stack.enter_context(InDatabase(house.url))
+        return make_erp(erp.told(), stack.enter_context(make_http()), turns, house.pool, alone)
 
     workers = [Worker(shop, erp.name, hand(), every, acknowledged_later=later) for _ in range(WORKERS)]
     merchants = sorted({connection.merchant for connection in house.connections if connection.erp == erp.name})

@@ -12,6 +12,7 @@ import httpx
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from adapters.erps.alone import Alone
 from adapters.erps.port import Erp, ErpSettings, WaitTurn
 from adapters.vendor.quota import Rate
 
@@ -52,14 +53,25 @@ class Connect(Protocol):
     def __call__(self, *, settings: ErpSettings, http: httpx.Client, wait_turn: WaitTurn) -> Erp: ...
 
 
-def make_erp(settings: ErpSettings, http: httpx.Client, wait_turn: WaitTurn, pool: ConnectionPool[Connection[Any]] | None = None) -> Erp:
-    """Sends nothing yet. `pool`: where acknowledgements are kept. Raises UnusableErp."""
+def make_erp(
+    settings: ErpSettings,
+    http: httpx.Client,
+    wait_turn: WaitTurn,
+    pool: ConnectionPool[Connection[Any]] | None = None,
+    alone: Alone | None = None,
+) -> Erp:
+    """Sends nothing yet. `pool`: where acknowledgements are kept; `alone`: how all processes keep out of each other's way.
+
+    Raises UnusableErp.
+    """
     check_credentials(settings)
     more: dict[str, Any] = {}
     if settings.kind == "patchworks" and pool is not None:
         from adapters.erps.patchworks.kept_acks import KeptAcks
 
         more["acks"] = KeptAcks(pool, settings.name)
+    if settings.kind == "cin7_core" and alone is not None:
+        more["alone"] = alone
     try:
         connect: Connect = import_module(f"adapters.erps.{settings.kind}").connect
     except ModuleNotFoundError as missing:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from adapters.erps.alone import Alone, in_this_process
 from adapters.erps.cin7_core.catalog import Catalog, UnknownPlace, no_place
 from adapters.erps.cin7_core.client import BASE_URL, Client
 from adapters.erps.cin7_core.exchanges import Exchanges
@@ -31,21 +32,24 @@ from adapters.vendor.shapes import text
 from domain.erp_facts import OrderMatched, OrderNotFound
 
 
-def connect(*, settings: ErpSettings, http: httpx.Client, wait_turn: WaitTurn) -> Cin7Core:
-    """Raises KeyError for a credential that is missing, ValueError for a mapping that is not known."""
+def connect(*, settings: ErpSettings, http: httpx.Client, wait_turn: WaitTurn, alone: Alone = in_this_process) -> Cin7Core:
+    """`alone`: how the hands at one account keep out of each other's way.
+
+    Raises KeyError for a credential that is missing, ValueError for a mapping that is not known.
+    """
     account, key = settings.credentials["account_id"], settings.credentials["application_key"]
     base_url = settings.base_url or BASE_URL
-    return Cin7Core(settings, Client(http, base_url, account, key, wait_turn), f"{base_url} {account}")
+    return Cin7Core(settings, Client(http, base_url, account, key, wait_turn), f"{base_url} {account}", alone)
 
 
 class Cin7Core:
-    def __init__(self, settings: ErpSettings, client: Client, account: str) -> None:
+    def __init__(self, settings: ErpSettings, client: Client, account: str, alone: Alone) -> None:
         mapping = Cin7Mapping(settings.mappings)
         self._client = client
         self._catalog = Catalog(client, mapping.decompose)
         self._orders = Orders(settings.name, client, self._catalog, mapping)
-        self._goods = Goods(account, client, self._catalog, settings.accounts)
-        self._notes = Notes(client, self._catalog, self._orders, self._goods, mapping, settings.accounts.get("refund"))
+        self._goods = Goods(f"cin7_core levels {account}", client, self._catalog, settings.accounts, alone)
+        self._notes = Notes(client, self._catalog, self._orders, self._goods, mapping, settings.accounts.get("refund"), alone)
         self._exchanges = Exchanges(client, self._catalog, self._orders)
         self._feed = Feed(client, self._orders, mapping)
 

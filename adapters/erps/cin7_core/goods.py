@@ -1,17 +1,19 @@
 """Goods: stock adjustments bring units in, transfers move them, write-offs take them out; several make one instruction, all or none.
 
 Each document carries the instruction's id (Reference, or Notes of a write-off). An adjustment tells Cin7 a new level, not a difference:
-what is there is read just before, one adjustment at a time, and Cin7's answer says whether somebody moved stock in between.
+what is there is read just before, while no other hand of the house moves stock of the account, and Cin7's answer says whether
+somebody else did in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
-from threading import Lock
 from typing import Any, Final, Literal
 
+from adapters.erps.alone import Alone
 from adapters.erps.cin7_core.catalog import Catalog, Place
 from adapters.erps.cin7_core.client import Client, Done, Refusal, Uncertain, Written
 from adapters.erps.cin7_core.writing import comment, figure, moment, named
@@ -20,8 +22,6 @@ from adapters.vendor.answers import Accepted, Answer, Declined, NotUnderstood, U
 from adapters.vendor.shapes import Document, first_text, listed, number, objects, plain, text
 from domain.erp_facts import GoodsLine
 
-# A level is read and then written: within this process one adjustment of an account at a time.
-_LEVELS: dict[str, Lock] = {}
 _NONE: Final = Decimal(0)
 _LOOK: Final = "look at the stock of this SKU in Cin7, mend it, then let it be sent again"
 
@@ -44,9 +44,11 @@ class Step:
 
 
 class Goods:
-    def __init__(self, account: str, client: Client, catalog: Catalog, accounts: Mapping[str, str]) -> None:
+    """`alone` at `levels`: a level is read and then written, so nobody moves stock of the account in between."""
+
+    def __init__(self, levels: str, client: Client, catalog: Catalog, accounts: Mapping[str, str], alone: Alone) -> None:
         self._client, self._catalog, self._accounts = client, catalog, accounts
-        self._lock = _LEVELS.setdefault(account, Lock())
+        self._levels, self._alone = levels, alone
         # What this host's answers to adjustments have shown so far: the level before, as is documented, or the one after.
         self._tells_before = self._tells_after = False
         # Instructions that were found begun: what there is of them is looked for before anything is written.
@@ -171,18 +173,23 @@ class Goods:
     # Doing
 
     def _write(self, work: Work, step: Step) -> Document | Declined | Unknown:
-        match step.kind:
-            case "in":
-                with self._lock:
+        with self.nobody_else():
+            match step.kind:
+                case "in":
                     return self._book_in(work, step)
-            case "transfer":
-                return self._outcome(step, self._client.write("POST", "stockTransfer", self._transfer(work, step)))
-            case "out":
-                return self._outcome(step, self._client.write("POST", "inventoryWriteOff", self._write_off(work, step)))
+                case "transfer":
+                    return self._outcome(step, self._client.write("POST", "stockTransfer", self._transfer(work, step)))
+                case "out":
+                    return self._outcome(step, self._client.write("POST", "inventoryWriteOff", self._write_off(work, step)))
+
+    def nobody_else(self) -> AbstractContextManager[None]:
+        """Moves stock of the account meanwhile, of all that belong to the house."""
+        return self._alone(self._levels)
 
     def _book_in(self, work: Work, step: Step) -> Document | Declined | Unknown:
+        told: dict[tuple[str, Place], Decimal] = {}
         for last in (False, False, True):
-            levels = [self._catalog.on_hand(sku, place) for sku, place, _ in step.lines]
+            levels = [told[sku, place] if (sku, place) in told else self._catalog.on_hand(sku, place) for sku, place, _ in step.lines]
             answer = self._outcome(step, self._client.write("POST", "stockadjustment", self._adjustment(work, step, levels)))
             if isinstance(answer, Declined | Unknown):
                 return answer
@@ -195,6 +202,8 @@ class Goods:
                 return answer
             # Somebody moved stock between reading and writing: the level that was written is not theirs plus ours.
             undone = self._void(step, answer)
+            # What it replaced is there again; a list that lags behind would show the old level once more.
+            told = self._replaced(step, answer) if overtaken else {}
             if undone is not None:
                 return answer if overtaken is None and isinstance(undone, Declined) else undone
         sku = step.lines[0][0]
@@ -214,6 +223,13 @@ class Goods:
                 else:
                     perhaps = True
         return None if perhaps else False
+
+    def _replaced(self, step: Step, answer: Document) -> dict[tuple[str, Place], Decimal]:
+        """The levels that were there, as an answer tells them that is known to tell the ones before."""
+        if self._tells_after:
+            return {}
+        found = {(sku, place): [before for before, _ in _levels(answer, sku, place)] for sku, place, _ in step.lines}
+        return {where: levels[0] for where, levels in found.items() if len(levels) == 1}
 
     def _outcome(self, step: Step, written: Written) -> Document | Declined | Unknown:
         match written:
@@ -236,7 +252,9 @@ class Goods:
     def _void(self, step: Step, document: Document) -> Declined | Unknown | None:
         """None once it is void."""
         task = text(document.get("TaskID")) or ""
-        match self._client.write("DELETE", _PATHS[step.kind], ID=task, Void="true"):
+        with self.nobody_else():
+            written = self._client.write("DELETE", _PATHS[step.kind], ID=task, Void="true")
+        match written:
             case Done():
                 return None
             case Uncertain(reason):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from threading import Lock
 from typing import Any, Final
 
+from adapters.erps.alone import Alone
 from adapters.erps.cin7_core.catalog import Catalog, UnknownPlace, no_place
 from adapters.erps.cin7_core.client import Client, Done, Refusal, Uncertain
 from adapters.erps.cin7_core.crediting import Wanted, credit_body, ledger_amount, restockable
@@ -30,18 +30,26 @@ from domain.erp_facts import GoodsLine
 from domain.money import to_text
 
 _LOOK: Final = "look at the sale in Cin7, mend what it says, then let it be sent again"
-# What a sale allows is read, then used up: within this process one note of a sale at a time.
-_SALES: Final = tuple(Lock() for _ in range(64))
 
 
 class Notes:
-    """`refund_account`: the ledger account that refunds are booked from, where they are to be booked in Cin7 at all."""
+    """`refund_account`: the ledger account that refunds are booked from, where they are to be booked in Cin7 at all.
+
+    `alone` at a sale: what it allows is read, then used up.
+    """
 
     def __init__(
-        self, client: Client, catalog: Catalog, orders: Orders, goods: Goods, mapping: Cin7Mapping, refund_account: str | None
+        self,
+        client: Client,
+        catalog: Catalog,
+        orders: Orders,
+        goods: Goods,
+        mapping: Cin7Mapping,
+        refund_account: str | None,
+        alone: Alone,
     ) -> None:
         self._client, self._catalog, self._orders, self._goods = client, catalog, orders, goods
-        self._mapping, self._refund_account = mapping, refund_account
+        self._mapping, self._refund_account, self._alone = mapping, refund_account, alone
 
     # Asking
 
@@ -60,7 +68,7 @@ class Notes:
     # Doing
 
     def post(self, work: Work) -> Answer:
-        with _SALES[hash(_sale_id(work)) % len(_SALES)]:
+        with self._alone(f"cin7_core sale {_sale_id(work)}"):
             return self._posted(work)
 
     def _posted(self, work: Work) -> Answer:
@@ -140,7 +148,9 @@ class Notes:
         return Declined(REFUSED, f"Cin7 refused the credit note: {refused}", _LOOK)
 
     def _authorise(self, work: Work, sale: Sale, wanted: Wanted, draft: Note, plainly: bool) -> Note | Answer:
-        answer = self._post(work, sale, wanted, draft.task, "AUTHORISED", plainly)
+        # Its restock part brings goods in.
+        with self._goods.nobody_else():
+            answer = self._post(work, sale, wanted, draft.task, "AUTHORISED", plainly)
         if isinstance(answer, Refusal):
             return self._taken_back(draft, Declined(REFUSED, f"Cin7 refused to authorise the credit note: {answer.message}", _LOOK))
         if isinstance(answer, Note) and not answer.active:
@@ -179,7 +189,9 @@ class Notes:
     def _taken_back(self, note: Note, answer: Declined) -> Declined | Unknown:
         """The answer, once the note that must not stay is gone; it says so where Cin7 will not let it go."""
         for void in ("true", "false"):
-            match self._client.write("DELETE", "sale/creditnote", TaskID=note.task, Void=void):
+            with self._goods.nobody_else():
+                written = self._client.write("DELETE", "sale/creditnote", TaskID=note.task, Void=void)
+            match written:
                 case Done():
                     return answer
                 case Uncertain(reason):

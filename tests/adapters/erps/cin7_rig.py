@@ -44,8 +44,10 @@ class Cin7Rig(Rig):
 
     def connect(self) -> Cin7Core:
         """Another process, which remembers nothing."""
-        http = httpx.Client(transport=SandboxTransport(self.front, prefix="/cin7-core"))
-        return connect(settings=self.settings, http=http, wait_turn=lambda method: None)
+        return connect(settings=self.settings, http=self.http(), wait_turn=lambda method: None)
+
+    def http(self) -> httpx.Client:
+        return httpx.Client(transport=SandboxTransport(self.front, prefix="/cin7-core"))
 
     def seed_order(self, reference: str, lines: Sequence[Sold], *, shipping: int = 0, shipping_tax: int = 0, invoiced: bool = True) -> None:
         told = [self._line(sold) for sold in lines]
