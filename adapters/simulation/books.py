@@ -11,7 +11,7 @@ import httpx
 from adapters.erps.port import Erp, WaitTurn
 from adapters.sandbox.faults import Front
 from adapters.simulation.lagging import Lagging
-from adapters.simulation.story import SimulatedOrder
+from adapters.simulation.selling import SimulatedOrder
 
 # Units on hand by SKU and place.
 Places = Counter[tuple[str, str]]

@@ -18,7 +18,7 @@ from adapters.sandbox.port import SandboxRequest
 from adapters.simulation.books import BookedNote, Places
 from adapters.simulation.clocks import Clock
 from adapters.simulation.lagging import Lagging
-from adapters.simulation.story import SimulatedOrder
+from adapters.simulation.selling import KIT, PARTS, SimulatedOrder
 
 _CREDENTIALS = {"account_id": "sandbox-account", "application_key": "sandbox-key"}
 _ACCOUNTS = {"write_off": "404", "adjustment": "403"}
@@ -45,7 +45,8 @@ class Cin7World:
 
     def seed(self, orders: list[SimulatedOrder], stock: Mapping[str, int]) -> None:
         told = [{"sku": sku, "location": self.main, "quantity": units} for sku, units in stock.items()]
-        self.front.seed({"stock": told, "orders": [self._order(order) for order in orders]})
+        kit = {"sku": KIT, "kit": [{"sku": sku, "quantity": units, "share": 50} for sku, units in PARTS.items()]}
+        self.front.seed({"stock": told, "products": [kit], "orders": [self._order(order) for order in orders]})
 
     def _order(self, order: SimulatedOrder) -> dict[str, Any]:
         def priced(net: int, tax: int, quantity: int) -> dict[str, Any]:

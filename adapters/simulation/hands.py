@@ -8,10 +8,11 @@ from random import Random
 
 import httpx
 
+from adapters.outbox.batches import Proof
 from adapters.outbox.decider import Decider
 from adapters.outbox.drift import Drift
 from adapters.outbox.shop import Shop
-from adapters.outbox.terms import Terms
+from adapters.outbox.terms import PostingTimes, Terms
 from adapters.outbox.worker import Worker
 from adapters.sandbox.faults import Front
 from adapters.sandbox.transport import SandboxTransport
@@ -31,12 +32,12 @@ _MOST_STEPS = 4_000
 class Process:
     """One of ours, from its start to its death."""
 
-    def __init__(self, ground: Ground, world: World, rng: Random, level: float, name: str) -> None:
+    def __init__(self, ground: Ground, world: World, rng: Random, level: float, name: str, posting: PostingTimes | None) -> None:
         self.mortal = Mortal(ground.clock, rng, _DEATHS * level)
         shop = Shop(ground.ledger, ground.pool, self.mortal, owner=name)
         erp = world.connect(lambda front: _Wire(front, self.mortal), _turns(ground.clock))
         policy = ground.policies.policy_of(ReturnKey(MERCHANT, "returngo", ""))
-        terms = Terms(CONNECTION, policy, ground.policies.version_of(MERCHANT, "returngo"))
+        terms = Terms(CONNECTION, policy, ground.policies.version_of(MERCHANT, "returngo"), posting)
 
         def terms_of(key: ReturnKey) -> Terms | None:
             return terms if key.platform == "returngo" else None
@@ -44,13 +45,14 @@ class Process:
         self.decider = Decider(ground.ledger, ground.pool, self.mortal, terms_of, ground.policies.digest())
         self.worker = Worker(shop, ERP, erp, POLL)
         self.drift = Drift(shop, ERP, erp, [MERCHANT], POLL)
+        self.proof = Proof(shop, ERP, erp)
 
 
 class Hands:
     """Two processes, each followed by another one when it dies."""
 
-    def __init__(self, ground: Ground, world: World, rng: Random, level: float) -> None:
-        self._ground, self._world, self._rng, self._level = ground, world, rng, level
+    def __init__(self, ground: Ground, world: World, rng: Random, level: float, posting: PostingTimes | None) -> None:
+        self._ground, self._world, self._rng, self._level, self._posting = ground, world, rng, level, posting
         self.deaths = 0
         self._alive = [self._born(0), self._born(1)]
 
@@ -78,7 +80,7 @@ class Hands:
                 while process.drift.step():
                     pass
                 return True
-            return process.worker.go()
+            return process.worker.go() or process.proof.step()
 
         return go
 
@@ -91,7 +93,7 @@ class Hands:
             return True
 
     def _born(self, which: int) -> Process:
-        return Process(self._ground, self._world, self._rng, self._level, f"process {which}.{self.deaths}")
+        return Process(self._ground, self._world, self._rng, self._level, f"process {which}.{self.deaths}", self._posting)
 
 
 class _Wire(httpx.BaseTransport):

@@ -18,7 +18,7 @@ from adapters.sandbox.port import SandboxRequest
 from adapters.simulation.books import BookedNote, Places
 from adapters.simulation.clocks import Clock
 from adapters.simulation.lagging import Lagging
-from adapters.simulation.story import CURRENCY, SimulatedOrder
+from adapters.simulation.selling import CURRENCY, KIT, PARTS, SimulatedOrder
 from domain.money import to_text
 
 _OURS = "rl-"
@@ -63,7 +63,8 @@ class LinnworksWorld:
     def seed(self, orders: list[SimulatedOrder], stock: Mapping[str, int]) -> None:
         places = ["In transit", "Quarantine", "Damaged"]
         there = [{"sku": sku, "location": self.main, "quantity": units} for sku, units in stock.items()]
-        self.front.seed({"locations": places, "stock": there, "orders": [_order(order) for order in orders]})
+        kit = {"sku": KIT, "parts": [{"sku": sku, "quantity": units} for sku, units in PARTS.items()]}
+        self.front.seed({"locations": places, "stock": there, "kits": [kit], "orders": [_order(order) for order in orders]})
 
     # What people do
 
@@ -124,7 +125,7 @@ class LinnworksWorld:
         books = self.sandbox.books
         counted: Places = Counter()
         for sku, item in books.items.items():
-            for place, name in books.locations.items():
+            for place, name in books.locations.items() if not item.parts else ():
                 counted[sku, name] += books.level(item, place)
         return counted
 

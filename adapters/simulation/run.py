@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
@@ -21,7 +23,9 @@ from adapters.simulation.ground import Ground, open_ground
 from adapters.simulation.hands import POLL, Hands
 from adapters.simulation.invariants import Invariant, check
 from adapters.simulation.linnworks_world import LinnworksWorld
-from adapters.simulation.story import SKUS, Story, write_story
+from adapters.simulation.people import People
+from adapters.simulation.selling import SKUS
+from adapters.simulation.story import Story, write_story
 from domain.telling import read_telling
 
 _WORLDS: Final[Mapping[str, Callable[[VirtualClock, Random], World]]] = {"cin7_core": Cin7World, "linnworks": LinnworksWorld}
@@ -30,6 +34,8 @@ _STOCK = 50
 # How often people look into the ERP, and how often one of them changes something there at the highest level.
 _PEOPLE = timedelta(hours=3)
 _MEDDLING = 0.4
+# How often they look through what waits for a decision.
+_DECIDING = 0.25
 # So long a quiet world may take to come to rest, in rounds of waiting for what is due next.
 _MOST_ROUNDS = 300
 
@@ -45,6 +51,7 @@ class Report:
     invariants: list[Invariant] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     people: list[str] = field(default_factory=list)
+    decided: list[str] = field(default_factory=list)
     # Lists that were told as they were no longer.
     stale: int = 0
     deaths: int = 0
@@ -58,18 +65,21 @@ class Report:
     def told(self) -> dict[str, Any]:
         """As JSON."""
         invariants = {one.holds: list(one.broken) or "ok" for one in self.invariants}
-        figures = {
-            "events": self.events,
-            "stale_lists": self.stale,
-            "deaths": self.deaths,
-            "by_hand": self.people,
-            "instructions": dict(sorted(self.done.items())),
-        }
+        figures: dict[str, Any] = {"events": self.events, "stale_lists": self.stale, "deaths": self.deaths}
+        figures |= {"by_hand": self.people, "decided": self.decided, "instructions": dict(sorted(self.done.items()))}
         return {"seed": self.seed, "returns": self.returns, "faults": self.level, "erp": self.erp, **figures, "invariants": invariants}
 
 
-def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float = 1.0, erp: str | None = None) -> Report:
-    """In an empty schema. `erp`: one of ERPS; None: by the seed.
+def simulate(
+    url: str,
+    schema: str,
+    seed: int,
+    returns: int = 20,
+    level: float = 1.0,
+    erp: str | None = None,
+    spoil: Callable[[Ground, World], None] | None = None,
+) -> Report:
+    """In an empty schema. `erp`: one of ERPS; None: by the seed. `spoil` breaks the quiet world, to see that it is noticed.
 
     `level` 0 is a good day, 1 the worst one: faults, deaths, late and doubled facts, people who meddle.
     """
@@ -79,19 +89,23 @@ def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float =
     world = _WORLDS[erp](clock, Random(f"simulate/{seed}/erp"))
     story = write_story(rng, returns, level, world.main, world.goods_in_with_note)
     report = Report(seed, returns, level, erp)
-    with open_ground(url, schema, clock, story.policy) as ground:
+    with open_ground(url, schema, clock, story.policy) as ground, _mistakes() as mistakes:
         world.seed(story.orders, dict.fromkeys(SKUS, _STOCK))
         seeded = world.stock()
         # A list that told what was long ago would make nobody sure of anything: it lags by seconds.
         world.front.set_faults(replace(Faults.at(level, seed), stale=0.0))
         world.lagging.set_level(level)
-        hands = Hands(ground, world, Random(f"simulate/{seed}/hands"), level)
-        _live(ground, world, story, hands, Random(f"simulate/{seed}/people"), report)
+        hands = Hands(ground, world, Random(f"simulate/{seed}/hands"), level, story.posting)
+        people = People(ground, Random(f"simulate/{seed}/decisions"), story.skus)
+        _live(ground, world, story, hands, people, Random(f"simulate/{seed}/people"), report)
         world.front.set_faults(Faults())
         world.lagging.set_level(0.0)
         hands.immortal()
-        _rest(ground, hands)
-        report.invariants = check(ground, world, seeded)
+        _rest(ground, hands, people)
+        report.decided = people.decided
+        if spoil is not None:
+            spoil(ground, world)
+        report.invariants = check(ground, world, seeded, mistakes)
         report.stale, report.deaths, report.events = world.lagging.stale, hands.deaths, ground.ledger.head()
         for state in ground.states().values():
             for name, issued in state.work.issued.items():
@@ -102,14 +116,33 @@ def simulate(url: str, schema: str, seed: int, returns: int = 20, level: float =
     return report
 
 
-def _live(ground: Ground, world: World, story: Story, hands: Hands, people: Random, report: Report) -> None:
+@contextmanager
+def _mistakes() -> Iterator[list[str]]:
+    """What our side logs as its own mistake meanwhile."""
+    kept: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            kept.append(f"{record.getMessage()}: {record.exc_info[1] if record.exc_info else ''}")
+
+    handler, log = Keep(logging.ERROR), logging.getLogger("returns_ledger")
+    log.addHandler(handler)
+    try:
+        yield kept
+    finally:
+        log.removeHandler(handler)
+
+
+def _live(ground: Ground, world: World, story: Story, hands: Hands, people: People, chance: Random, report: Report) -> None:
     """Everything that happens, in its time; between two things our processes work."""
     happens: list[tuple[float, int, object]] = [(told.at.timestamp(), 0, told.row) for told in story.tellings]
     happens += [(order.invoiced_at.timestamp(), 1, order.reference) for order in story.orders if order.invoiced_at is not None]
     at = ground.clock() + _PEOPLE
     while at < story.ends:
-        if people.random() < _MEDDLING * report.level:
+        if chance.random() < _MEDDLING * report.level:
             happens.append((at.timestamp(), 2, None))
+        if chance.random() < _DECIDING:
+            happens.append((at.timestamp(), 3, None))
         at += _PEOPLE
     for moment, kind, what in sorted(happens, key=lambda one: (one[0], one[1])):
         ground.clock.to(ground.clock().fromtimestamp(moment, ground.clock().tzinfo))
@@ -118,6 +151,8 @@ def _live(ground: Ground, world: World, story: Story, hands: Hands, people: Rand
                 ground.ledger.append([prepare(read_telling(what), "platform")])
             case 1, str():
                 world.invoice(what)
+            case 3, _:
+                people.look()
             case _:
                 if (deed := world.meddle()) is not None:
                     report.people.append(deed)
@@ -131,13 +166,15 @@ def _revive(ground: Ground) -> None:
             try_again(conn, name, ground.clock())
 
 
-def _rest(ground: Ground, hands: Hands) -> None:
+def _rest(ground: Ground, hands: Hands, people: People) -> None:
     """Wait for what is due next, again and again, until nothing is, and the ERP was read back twice since."""
     quiet = 0
     for _ in range(_MOST_ROUNDS):
         before = ground.ledger.head()
         _revive(ground)
         hands.work()
+        if quiet % 2 == 0:
+            people.look(patient=True)
         ((pending, next_at),) = ground.rows(
             "SELECT count(*), min(next_at) FROM outbox WHERE state = 'pending' AND next_at > %s", ground.clock()
         )

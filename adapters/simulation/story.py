@@ -1,40 +1,23 @@
-"""What happens to orders and returns, by seed: who sends what back, when, and when and how often the ledger is told of it."""
+"""What happens to returns, by seed: who sends what back, when, and when and how often the ledger is told of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Final
 
+from adapters.outbox.terms import PostingTimes
 from adapters.simulation.clocks import BEGINS
 from adapters.simulation.ground import MERCHANT, PLATFORM
-from domain.money import to_text, worth
+from adapters.simulation.selling import CURRENCY, SKUS, Back, SimulatedOrder, an_order, send_back
+from domain.money import to_text
 from domain.policy import ErpTerms, Policy
 
-SKUS = ("SHIRT-M", "SHIRT-L", "COAT-38", "SOCKS", "HAT", "SCARF")
-CURRENCY = "GBP"
-
-
-@dataclass(frozen=True, slots=True)
-class SoldLine:
-    """`items` and `tax` in minor units, for the whole quantity."""
-
-    sku: str
-    quantity: int
-    items: int
-    tax: int
-
-
-@dataclass(slots=True)
-class SimulatedOrder:
-    reference: str
-    lines: list[SoldLine]
-    shipping: int
-    shipping_tax: int
-    # When its invoice is authorised; None: from the beginning.
-    invoiced_at: datetime | None = None
-    left: dict[int, int] = field(default_factory=dict)
+# At what time of the day credit notes go, where they go together.
+_BATCHES: Final = PostingTimes(("12:00", "18:00"), "Europe/London")
+# What the platform calls a SKU that it has under an old name.
+_OLD: Final = "-2019"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +30,14 @@ class Told:
 
 @dataclass(slots=True)
 class Story:
+    """`posting` None: credit notes go at once. `skus`: what people know that a platform's SKU is."""
+
     policy: Policy
+    posting: PostingTimes | None
     orders: list[SimulatedOrder]
     tellings: list[Told]
     ends: datetime
+    skus: dict[str, str] = field(default_factory=dict)
 
 
 def write_story(rng: Random, returns: int, level: float, main: str, goods_in_with_note: bool) -> Story:
@@ -59,14 +46,16 @@ def write_story(rng: Random, returns: int, level: float, main: str, goods_in_wit
     `level` 0: everything is told once, at once and in order; 1: late, twice, in any order.
     """
     policy = _policy(rng, main, goods_in_with_note)
-    orders = [_order(rng, number) for number in range(max(1, returns * 3 // 4))]
+    posting = _BATCHES if rng.random() < 0.25 else None
+    orders = [an_order(rng, number) for number in range(max(1, returns * 3 // 4))]
     tellings: list[Told] = []
     for number in range(returns):
-        order = rng.choice([one for one in orders if any(one.left.values())] or orders)
+        order = rng.choice([one for one in orders if one.has_more()] or orders)
         tellings += _return(rng, number, order, level)
     ends = max(told.at for told in tellings)
     ends = max([ends, *(order.invoiced_at for order in orders if order.invoiced_at is not None)])
-    return Story(policy, orders, sorted(tellings, key=lambda told: told.at), ends)
+    known = {f"{sku}{_OLD}": sku for sku in SKUS}
+    return Story(policy, posting, orders, sorted(tellings, key=lambda told: told.at), ends, known)
 
 
 def _policy(rng: Random, main: str, goods_in_with_note: bool) -> Policy:
@@ -79,43 +68,20 @@ def _policy(rng: Random, main: str, goods_in_with_note: bool) -> Policy:
             "exchange_order_on": rng.choice(("initiated", "scanned", "received", "inspected")),
             "exchange_status": rng.choice(("authorised", "draft")),
             "shipping_refund": rng.choice(("platform", "platform", "prorated", "full", "none")),
+            "write_off": rng.choice(("automatic", "automatic", "approve")),
             "dispositions": location,
             "erp": ErpTerms(name="erp", goods_in_with_note=goods_in_with_note),
         }
     )
 
 
-def _order(rng: Random, number: int) -> SimulatedOrder:
-    lines = []
-    for sku in rng.sample(SKUS, rng.randint(1, 3)):
-        quantity = rng.randint(1, 3)
-        items = rng.randint(500, 9_000) * quantity - rng.randint(0, 2)
-        lines.append(SoldLine(sku, quantity, items, items // 5))
-    shipping = rng.choice((0, 495, 500))
-    late = BEGINS + timedelta(hours=rng.randint(1, 60)) if rng.random() < 0.25 else None
-    left = {place: one.quantity for place, one in enumerate(lines)}
-    return SimulatedOrder(f"#{1001 + number}", lines, shipping, shipping // 5, late, left)
-
-
 def _return(rng: Random, number: int, order: SimulatedOrder, level: float) -> list[Told]:
-    name = f"R-{number + 1}"
-    lines: list[dict[str, Any]] = []
-    units: dict[str, int] = {}
-    for place, one in enumerate(order.lines):
-        count = rng.randint(0, order.left[place])
-        if count:
-            order.left[place] -= count
-            units[str(place + 1)] = count
-            items, tax = worth(one.items, count, one.quantity), worth(one.tax, count, one.quantity)
-            lines.append({"line": str(place + 1), "sku": one.sku, "quantity": count, "items": _text(items), "tax": _text(tax)})
-    if not lines:
-        # Everything of the order went back already: one unit more than there ever was.
-        one = order.lines[0]
-        units["1"] = 1
-        each = {"items": _text(one.items // one.quantity), "tax": _text(one.tax // one.quantity)}
-        lines.append({"line": "1", "sku": one.sku, "quantity": 1, **each})
+    name, back = f"R-{number + 1}", send_back(rng, order)
+    old = rng.random() < 0.15
+    lines = [_announced(rng, one, old=old) for one in back]
+    units = {one.line: one.units for one in back}
     exchange = rng.random() < 0.15
-    value = sum(_minor(line["items"]) + _minor(line["tax"]) for line in lines)
+    value = sum(one.items + one.tax for one in back)
     at = BEGINS + timedelta(minutes=rng.randint(0, 1_500))
     announced: dict[str, Any] = {"order": order.reference, "currency": CURRENCY, "resolution": "refund", "lines": lines}
     if exchange:
@@ -135,13 +101,19 @@ def _return(rng: Random, number: int, order: SimulatedOrder, level: float) -> li
         extra = order.shipping if rng.random() < 0.3 else 0
         fee = -min(250, value // 2) if rng.random() < 0.2 else 0
         total = value + extra + fee
-        items, tax = (sum(_minor(line[part]) for line in lines) for part in ("items", "tax"))
+        items, tax = sum(one.items for one in back), sum(one.tax for one in back)
         amount = {"items": _text(items), "tax": _text(tax), "shipping": _text(extra), "fees": _text(fee), "total": _text(total)}
         paid = rng.choice((scanned, received, inspected)) + timedelta(minutes=rng.randint(1, 30))
         refund = {"refund": f"RF-{number + 1}", "currency": CURRENCY, "amount": amount, "method": "original_payment"}
         happened.append((paid, "Refunded", refund))
     told = [_told(rng, name, *one, level) for one in happened]
     return told + [Told(one.at + timedelta(minutes=rng.randint(1, 300)), one.row) for one in told if rng.random() < 0.2 * level]
+
+
+def _announced(rng: Random, back: Back, *, old: bool) -> dict[str, Any]:
+    sku = f"{back.sku}{_OLD}" if old and back.sku in SKUS and rng.random() < 0.7 else back.sku
+    row = {"line": back.line, "sku": sku, "quantity": back.units, "items": _text(back.items), "tax": _text(back.tax)}
+    return {**row, "kit": True} if back.kit else row
 
 
 def _disposition(rng: Random) -> str:
@@ -156,7 +128,3 @@ def _told(rng: Random, name: str, at: datetime, fact: str, content: dict[str, An
 
 def _text(minor: int) -> str:
     return to_text(minor, CURRENCY)
-
-
-def _minor(text: str) -> int:
-    return int(text.replace(".", ""))
