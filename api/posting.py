@@ -23,7 +23,7 @@ from adapters.outbox.drift import Drift
 from adapters.outbox.running import Desk, Outbox
 from adapters.outbox.shop import Shop
 from adapters.outbox.terms import PostingTimes, Terms, TermsOf, connection_account, erp_account
-from adapters.outbox.worker import Worker
+from adapters.outbox.worker import SETTLE, Worker
 from adapters.policies import policies_in_force
 from adapters.vendor.answers import VendorError, VendorTrouble
 from adapters.vendor.quota import MethodTurns, Rate
@@ -178,7 +178,8 @@ def _desk(house: House, erp: Erp, shop: Shop, stack: ExitStack) -> Desk:
         turns, alone = _turns(shop, erp, PATIENCE_SECONDS), stack.enter_context(InDatabase(house.url))
         return make_erp(erp.told(), stack.enter_context(make_http()), turns, house.pool, alone)
 
-    workers = [Worker(shop, erp.name, hand(), every, acknowledged_later=later) for _ in range(WORKERS)]
+    settle = erp.settle if erp.settle is not None else SETTLE
+    workers = [Worker(shop, erp.name, hand(), every, acknowledged_later=later, settle=settle) for _ in range(WORKERS)]
     merchants = sorted({connection.merchant for connection in house.connections if connection.erp == erp.name})
     drift = None if every is None else Drift(shop, erp.name, hand(), merchants, every)
     return Desk(erp_account(erp.name), workers, drift, Proof(shop, erp.name, hand()) if drift is not None else None)

@@ -245,6 +245,8 @@ class Erp(_Table):
     credentials: dict[str, Secret] = Field(default_factory=dict)
     poll: Poll = Field(default="10m", validate_default=True)
     rate: Rate | None = None
+    # How long what was written may not show in the ERP's lists; left out, as long as its kind's do at most.
+    settle: Duration | None = None
     accounts: dict[str, str] = Field(default_factory=dict)
     mappings: dict[str, dict[str, str]] = Field(default_factory=dict)
 

@@ -36,8 +36,11 @@ from domain.returns import ReturnState
 log = logging.getLogger("returns_ledger")
 
 # Reasons that go away by themselves, or by what people do in the ERP: looked at again at each of its polls.
+# Not a reason of the ERP's: the vendor took it, and acknowledges it in its own time.
+AWAITED: Final = "acknowledgement"
 LOOKED_AT_AGAIN: Final = (port.ORDER_NOT_FOUND, port.ORDER_NOT_INVOICED, port.SKU_UNMATCHED, port.KIT_NOT_DECOMPOSED)
-# What is still on its way to the ERP, or being written there, may not show at once: before that "it is not there" says nothing.
+# What is still on its way to the ERP, or being written there, may not show at once, and its lists may be older than what was written:
+# before that "it is not there" says nothing. No vendor publishes how long; an ERP's `settle` says it otherwise.
 SETTLE: Final = timedelta(seconds=20)
 # Technical trouble for so long and so often: a person should know. It stays in the outbox, and can be tried again.
 DEAD_AFTER: Final = timedelta(days=1)
@@ -52,7 +55,8 @@ SOONER: Final = 4
 class Worker:
     """One account's, for one thread. `every`: how often the ERP is polled; what waits for its cause is looked at as often.
 
-    `acknowledged_later`: that the outcome is unknown for a while is how it works, and no failure.
+    `acknowledged_later`: that the outcome is unknown for a while is how it works, and no failure. `settle`: how long after it was sent
+    "it is not there" is not believed.
     """
 
     def __init__(
@@ -64,10 +68,11 @@ class Worker:
         *,
         account: str | None = None,
         acknowledged_later: bool = False,
+        settle: timedelta = SETTLE,
     ) -> None:
         self._shop, self._name, self._erp, self._acknowledged_later = shop, name, hand, acknowledged_later
         self._account = account or erp_account(name)
-        self._every = every or LOOK_AGAIN
+        self._every, self._settling = every or LOOK_AGAIN, settle
         self._turn = 0
 
     def go(self) -> bool:
@@ -154,7 +159,7 @@ class Worker:
     def _ask(self, row: Row, state: ReturnState, issued: InstructionIssued) -> None:
         """It was sent: what became of it?"""
         answer = state.work.answers.get(row.id)
-        if answer is None or answer.status != "unknown":
+        if (answer is None or answer.status != "unknown") and row.waits_for != AWAITED:
             reason = "it was sent, and the house stopped before the answer was recorded"
             self._shop.ledger.append([self._unknown(row, state, reason)])
             state = fold_one(self._shop.ledger, row.key)
@@ -183,10 +188,10 @@ class Worker:
     def _once_settled(self, row: Row, state: ReturnState, issued: InstructionIssued, said: str) -> None:
         """Sent (again), once what was written last shows everywhere."""
         now = self._shop.clock()
-        if row.sent_at is None or now - row.sent_at >= SETTLE:
+        if row.sent_at is None or now - row.sent_at >= self._settling:
             self._send(row, state, issued)
             return
-        again = max(next_try(now, row.attempts + 1), row.sent_at + SETTLE)
+        again = max(next_try(now, row.attempts + 1), row.sent_at + self._settling)
         self._settle(row, [], self._later(row, said, again, sent=True), well=True)
 
     def _send(self, row: Row, state: ReturnState, issued: InstructionIssued) -> None:
@@ -257,13 +262,18 @@ class Worker:
 
     def _outcome_unknown(self, row: Row, state: ReturnState, answer: Unknown) -> None:
         before = state.work.answers.get(row.id)
-        facts = [] if before is not None and before.status == "unknown" else [self._unknown(row, state, answer.reason)]
         now = self._shop.clock()
+        awaited = answer.awaited_until is not None and now < answer.awaited_until
+        told_so = before is not None and before.status == "unknown"
+        facts = [] if told_so or awaited else [self._unknown(row, state, answer.reason)]
         tried = row.attempts + 1 if row.sent_at is not None else 1
         again = next_try(now, tried)
         if self._acknowledged_later:
             again = now + (again - now) / SOONER
-        change = self._later(row, answer.reason, again, sent=True)._replace(attempts=tried, wrote=True)
+        if awaited and answer.awaited_until is not None:
+            again = min(again, answer.awaited_until)
+        waits_for = AWAITED if awaited else None
+        change = self._later(row, answer.reason, again, sent=True)._replace(attempts=tried, wrote=True, waits_for=waits_for)
         if self._acknowledged_later:
             self._settle(row, facts, change, well=True)
         else:

@@ -31,9 +31,13 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Sent, and nobody knows what became of it: ask before it is sent again."""
+    """Sent, and nobody knows what became of it: ask before it is sent again.
+
+    `awaited_until`: the vendor took it, and until then it is quite in order that it has not said yet what became of it.
+    """
 
     reason: str
+    awaited_until: datetime | None = None
 
 
 Answer = Accepted | Declined | Unknown

@@ -80,7 +80,7 @@ class Patchworks:
                 case Accepted() | Declined():
                     return standing
                 case _Waiting(reason):
-                    return self._overdue(command, told, reason) or Unknown(reason)
+                    return self._overdue(command, told, reason) or Unknown(reason, self._awaited_until(told))
                 case _Failed(reason) if len(told.sendings) >= self._terms.most_sendings:
                     return Declined(REFUSED, f"{reason}; it was sent {len(told.sendings)} times", _LOOK.format(command=command))
         return self._send(work)
@@ -139,7 +139,8 @@ class Patchworks:
         match answered:
             case Sent(run):
                 self._acks.sent(command, at, run)
-                return Unknown(f"the flow has {command}{f' (run {run})' if run else ''}; what it made of it is not acknowledged yet")
+                said = f"the flow has {command}{f' (run {run})' if run else ''}; what it made of it is not acknowledged yet"
+                return Unknown(said, self._awaited_until(self._acks.of(command)))
             case Declined():
                 self._acks.not_sent(command, at)
                 return answered
@@ -267,6 +268,11 @@ class Patchworks:
         if self._clock() - last.at >= (self._terms.settle_answered if last.answered else self._terms.settle):
             return None
         return _Waiting(f"{command} was sent at {write_instant(last.at)}, and nothing shows it yet")
+
+    def _awaited_until(self, told: Told) -> datetime | None:
+        """A flow that has taken a command says in its own time what it made of it; one that did not answer has perhaps not taken it."""
+        last = told.sendings[-1] if told.sendings else None
+        return last.at + self._terms.settle_answered if last is not None and last.answered else None
 
     def _overdue(self, command: str, told: Told, reason: str) -> Declined | None:
         """What nobody can settle any more is a person's."""

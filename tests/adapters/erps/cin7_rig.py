@@ -13,8 +13,10 @@ from adapters.erps.cin7_core import Cin7Core, connect
 from adapters.erps.port import ErpSettings
 from adapters.sandbox.cin7_core import Cin7CoreSandbox
 from adapters.sandbox.faults import Front
+from adapters.sandbox.port import SandboxRequest
 from adapters.sandbox.transport import SandboxTransport
-from tests.adapters.erps.rig import Rig, SeenNote, SeenOrder, Sold, SteppedClock
+from adapters.simulation.lagging import Lagging
+from tests.adapters.erps.rig import EVERY_LIST, Rig, SeenNote, SeenOrder, Sold, SteppedClock
 
 CREDENTIALS = {"account_id": "sandbox-account", "application_key": "sandbox-key"}
 WRITE_OFF = {"write_off": "404", "adjustment": "403"}
@@ -45,6 +47,18 @@ class Cin7Rig(Rig):
     def connect(self) -> Cin7Core:
         """Another process, which remembers nothing."""
         return connect(settings=self.settings, http=self.http(), wait_turn=lambda method: None)
+
+    def lag(self, seed: int) -> None:
+        def books(sandbox: Cin7CoreSandbox) -> tuple[object, ...]:
+            return sandbox.warehouse, sandbox.sales
+
+        def twin() -> tuple[Cin7CoreSandbox, tuple[object, ...]]:
+            made = Cin7CoreSandbox(self.clock)
+            return made, books(made)
+
+        lagging = Lagging(self.sandbox, self.clock, f"{seed}/lists", _is_list, books(self.sandbox), twin)
+        lagging.set_level(EVERY_LIST)
+        self.front.simulator = lagging
 
     def http(self) -> httpx.Client:
         return httpx.Client(transport=SandboxTransport(self.front, prefix="/cin7-core"))
@@ -107,6 +121,11 @@ class Cin7Rig(Rig):
     def sale(self, reference: str) -> dict[str, Any]:
         """The simulator's own document of an order."""
         return next(sale for sale in self.sandbox.sales.documents.values() if sale["CustomerReference"] == reference)
+
+
+def _is_list(request: SandboxRequest) -> bool:
+    """A sale or a task that is asked for by its id is as it is."""
+    return request.method == "GET" and request.path.lower().endswith(("list", "ref/productavailability"))
 
 
 def _units(lines: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int], ...]:

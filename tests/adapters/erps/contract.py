@@ -21,6 +21,7 @@ from adapters.erps.port import (
     ErpDocument,
     NotThere,
 )
+from adapters.outbox.worker import SETTLE
 from adapters.sandbox.faults import Faults, Front
 from adapters.vendor.answers import Accepted, Declined, VendorRefused, VendorTrouble
 from domain.content import ExchangeItem
@@ -130,6 +131,34 @@ class ErpContract(ABC):
         found = job.rig.erp.find(job.work)
         assert isinstance(found, Accepted)
         assert found.reference == answer.reference  # type: ignore[union-attr]
+
+    # Lists that are older than the write
+
+    @pytest.mark.parametrize("fault", [None, "timeout_after", "timeout_before", "torn_answer"])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_however_old_the_lists_are_it_is_done_once(self, kind: Kind, fault: str | None) -> None:
+        for number in count():
+            job = self.job(kind, ScriptedFront)
+            front = job.rig.front
+            assert isinstance(front, ScriptedFront)
+            job.rig.lag(number)
+            front.script = {front.calls + number: fault} if fault is not None else {}
+            before = front.calls
+            answer = Worker(job.rig, every=timedelta(seconds=3), settling=SETTLE).drive(job.work)
+            job.check(answer)
+            if front.calls - before <= number:
+                return  # every call of the way has failed once
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_whoever_was_killed_is_not_followed_by_a_second_one_while_the_lists_are_old(self, kind: Kind) -> None:
+        for seed in range(5):
+            job = self.job(kind)
+            job.rig.lag(seed)
+            killed = Worker(job.rig, every=timedelta(seconds=1))
+            job.check(killed.drive(job.work))
+            after = Worker(job.rig, every=timedelta(seconds=2), settling=SETTLE)
+            job.check(after.drive(job.work, sent_before=True))
+            assert after.sent == 0
 
     # What the ERP says no to
 

@@ -13,11 +13,19 @@ from adapters.erps.port import ErpSettings
 from adapters.sandbox.faults import Front
 from adapters.sandbox.linnworks import SANDBOX_CREDENTIALS, LinnworksSandbox
 from adapters.sandbox.linnworks.books import row_of
+from adapters.sandbox.port import SandboxRequest
 from adapters.sandbox.transport import SandboxTransport
+from adapters.simulation.lagging import Lagging
 from domain.money import to_text
-from tests.adapters.erps.rig import Rig, SeenNote, SeenOrder, Sold, SteppedClock
+from tests.adapters.erps.rig import EVERY_LIST, Rig, SeenNote, SeenOrder, Sold, SteppedClock
 
 BASE_URL = "https://sandbox.test/linnworks"
+# Answered out of an index; an order, or a refund's options, are read from the books.
+LISTS = (
+    *("ReturnsRefunds/SearchReturnsRefundsPaged", "ReturnsRefunds/GetRefundHeadersByOrderId", "ReturnsRefunds/GetRMAHeadersByOrderId"),
+    *("ProcessedOrders/SearchProcessedOrders", "ProcessedOrders/GetReturnsExchanges", "Orders/GetOrderDetailsByReferenceId"),
+    *("Stock/GetItemChangesHistory", "Stock/GetStockLevel_Batch", "Inventory/GetScrapHistory"),
+)
 
 
 class LinnworksRig(Rig):
@@ -91,5 +99,19 @@ class LinnworksRig(Rig):
     def void_by_hand(self, number: str) -> None:
         self.sandbox.seed({"by_hand": [{"remove_refund": number}]})
 
+    def lag(self, seed: int) -> None:
+        def twin() -> tuple[LinnworksSandbox, tuple[object, ...]]:
+            made = LinnworksSandbox(self.clock, server="https://eu-ext.sandbox.test")
+            made._sessions = dict(self.sandbox._sessions)
+            return made, (made.books,)
+
+        lagging = Lagging(self.sandbox, self.clock, f"{seed}/lists", _is_list, (self.sandbox.books,), twin)
+        lagging.set_level(EVERY_LIST)
+        self.front.simulator = lagging
+
     def by_hand(self, **told: Any) -> Any:
         return self.sandbox.seed({"by_hand": [told]})["by_hand"][0]
+
+
+def _is_list(request: SandboxRequest) -> bool:
+    return request.path.removeprefix("/api/").strip("/") in LISTS

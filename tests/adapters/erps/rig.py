@@ -19,6 +19,8 @@ from domain.telling import ReturnKey
 
 KEY = ReturnKey("acme", "returngo", "RMA-501")
 MOST_TRIES = 60
+# Of `Lagging.set_level`: two and a half times the worst day that is simulated, where each list is old by some seconds.
+EVERY_LIST = 2.5
 
 
 class SteppedClock:
@@ -66,6 +68,8 @@ class Rig(ABC):
     kinds: ClassVar[frozenset[Kind]] = frozenset(
         {"post_credit_note", "book_in", "move", "restock", "write_off", "order_exchange", "authorise_exchange"}
     )
+    # Does it say in its own time what became of a command?
+    acknowledged_later: ClassVar[bool] = False
     # Places that exist in the simulator.
     main, transit, quarantine, damaged = "Main Warehouse", "In transit", "Quarantine", "Damaged"
 
@@ -105,6 +109,10 @@ class Rig(ABC):
     def void_by_hand(self, number: str) -> None:
         """A person voids a credit note."""
 
+    def lag(self, seed: int) -> None:  # noqa: B027
+        """From now on what is a list there may be older than what was written, by `adapters.simulation.lagging.LONGEST` at most; nothing
+        where all is read from the books themselves."""
+
     def settle(self) -> None:  # noqa: B027
         """What the ERP does by itself while a worker waits, where it works asynchronously."""
 
@@ -129,28 +137,38 @@ def bad_day(seed: int) -> Faults:
 
 @dataclass
 class Worker:
-    """What the outbox does with one instruction, at its plainest: it asks before it sends again. `sent` counts `carry_out`."""
+    """What the outbox does with one instruction, at its plainest: it asks before it sends again. `sent` counts `carry_out`.
+
+    `every`: the time between two tries; `settling`: how long after sending "it is not there" is not believed.
+    """
 
     rig: Rig
+    every: timedelta = timedelta(minutes=5)
+    settling: timedelta = timedelta(0)
     sent: int = 0
     answers: list[str] = field(default_factory=list)
 
     def drive(self, work: Work, *, sent_before: bool = False) -> Accepted | Declined:
         """Until it is settled. `sent_before`: it may have been sent by somebody who was killed before recording it."""
         ask = sent_before
+        wrote_at = self.rig.clock()
         for _ in range(MOST_TRIES):
-            self.rig.clock.advance()
+            self.rig.clock.advance(self.every)
             self.rig.settle()
             try:
                 if ask:
                     match self.rig.erp.find(work):
                         case Accepted() as found:
                             return found
-                        case NotThere() | Unfinished():
+                        case Unfinished() if self.rig.acknowledged_later:
                             pass
+                        case NotThere() | Unfinished():
+                            if self.rig.clock() - wrote_at < self.settling:
+                                continue
                 # A worker killed from here on would have to ask.
                 ask = True
                 self.sent += 1
+                wrote_at = self.rig.clock()
                 answer = self.rig.erp.carry_out(work)
             except VendorTrouble as trouble:
                 self.answers.append(str(trouble))

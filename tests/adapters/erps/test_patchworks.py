@@ -13,10 +13,12 @@ from adapters.erps.patchworks.acks import MemoryAcks, read_acks
 from adapters.erps.port import ErpSettings
 from adapters.sandbox.faults import Front
 from adapters.sandbox.patchworks import PatchworksSandbox
+from adapters.sandbox.port import SandboxRequest
 from adapters.sandbox.transport import SandboxTransport
+from adapters.simulation.lagging import Lagging
 from domain.money import to_text
 from tests.adapters.erps.contract import ErpContract
-from tests.adapters.erps.rig import Rig, SeenNote, SeenOrder, Sold, SteppedClock
+from tests.adapters.erps.rig import EVERY_LIST, Rig, SeenNote, SeenOrder, Sold, SteppedClock
 
 HOST = "https://patchworks.test"
 WEBHOOK, CALLBACK, START = "webhook_url", "callback_url", "flow_id"
@@ -24,6 +26,8 @@ WEBHOOK, CALLBACK, START = "webhook_url", "callback_url", "flow_id"
 
 class PatchworksRig(Rig):
     """`credentials`: which of the ways in are configured; the flow's settings, and the account's mappings."""
+
+    acknowledged_later = True
 
     def __init__(
         self,
@@ -51,6 +55,18 @@ class PatchworksRig(Rig):
         """As one who has just started has it: what was sent and acknowledged is known, the runs seen are not."""
         http = httpx.Client(transport=SandboxTransport(self.front))
         return connect(settings=self.settings, http=http, wait_turn=lambda name: None, acks=self.acks, clock=self.clock)
+
+    def lag(self, seed: int) -> None:
+        def books(sandbox: PatchworksSandbox) -> tuple[object, ...]:
+            return (sandbox.flow,)
+
+        def twin() -> tuple[PatchworksSandbox, tuple[object, ...]]:
+            made = PatchworksSandbox(self.clock)
+            return made, books(made)
+
+        lagging = Lagging(self.sandbox, self.clock, f"{seed}/lists", _is_list, books(self.sandbox), twin)
+        lagging.set_level(EVERY_LIST)
+        self.front.simulator = lagging
 
     def settle(self) -> None:
         for webhook in self.front.webhooks():
@@ -134,3 +150,7 @@ def _minor(text: str) -> int:
 
 def _units(document: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted((line["sku"], line["quantity"]) for line in document["lines"]))
+
+
+def _is_list(request: SandboxRequest) -> bool:
+    return request.path.rstrip("/").endswith("flow-runs")

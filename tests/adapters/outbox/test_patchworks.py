@@ -14,7 +14,7 @@ from adapters.erps.patchworks.kept_acks import KeptAcks, keep_acks
 from adapters.erps.port import ErpSettings
 from adapters.files.exact_json import loads
 from adapters.outbox.worker import Worker
-from adapters.sandbox.faults import Front
+from adapters.sandbox.faults import Faults, Front
 from adapters.sandbox.patchworks import PatchworksSandbox
 from adapters.sandbox.transport import SandboxTransport
 from tests.adapters.outbox.conftest import Bench
@@ -35,7 +35,8 @@ class Flow:
         known = {"webhook_url": HOST + self.sandbox.webhook_path, "api_key": "sandbox-key", "flow_id": "1041"}
         known |= {"callback_url": HOST + self.sandbox.callback_path}
         told = ErpSettings("uk-erp", "patchworks", HOST, {name: known[name] for name in credentials})
-        http = httpx.Client(transport=SandboxTransport(Front(self.sandbox)))
+        self.front = Front(self.sandbox)
+        http = httpx.Client(transport=SandboxTransport(self.front))
         acks = KeptAcks(bench.house.pool, "uk-erp")
         erp = connect(settings=told, http=http, wait_turn=lambda name: None, acks=acks, clock=bench.clock)
         self.worker = Worker(bench.shop, "uk-erp", erp, timedelta(minutes=10), acknowledged_later=True)
@@ -69,14 +70,42 @@ def arrived(bench: Bench) -> Bench:
 def test_an_acknowledgement_that_comes_back_settles_it_at_once(arrived: Bench) -> None:
     flow = Flow(arrived, "webhook_url", "callback_url", acknowledge="callback", finds=False)
     flow.work()
-    assert arrived.facts()[-2:] == ["InstructionIssued", "OutcomeUnknown"]
-    assert arrived.rows("state", where=NOTE) == [("pending",)]
+    assert arrived.facts()[-1] == "InstructionIssued", "an answer that is awaited in the usual way is no gap"
+    assert arrived.rows("state", "waits_for", where=NOTE) == [("pending", "acknowledgement")]
     arrived.later(seconds=2)
     flow.acknowledge()
     flow.work()
     assert arrived.facts()[-2:] == ["InstructionAccepted", "CreditNoted"]
+    assert "OutcomeUnknown" not in arrived.facts()
+    assert arrived.rows("waits_for", where=NOTE) == [(None,)]
     (note,) = arrived.state().notes.values()
     assert ([note.credit_note], note.amount.total) == (flow.notes, 4800)
+
+
+def test_an_acknowledgement_that_does_not_come_in_its_time_is_a_gap(arrived: Bench) -> None:
+    flow = Flow(arrived, "webhook_url", acknowledge="callback")
+    flow.work()
+    for minutes in range(1, 15):
+        arrived.later(minutes=1)
+        flow.work()
+        assert "OutcomeUnknown" not in arrived.facts(), minutes
+    for _ in range(10):
+        arrived.later(minutes=1)
+        flow.work()
+    assert arrived.facts().count("OutcomeUnknown") == 1
+    assert arrived.rows("state", "waits_for", where=NOTE) == [("pending", None)]
+    flow.acknowledge()
+    arrived.later(hours=1)
+    flow.work()
+    assert arrived.facts()[-2:] == ["InstructionAccepted", "CreditNoted"]
+    assert len(flow.notes) == 1
+
+
+def test_a_command_that_was_not_answered_is_unknown_at_once(arrived: Bench) -> None:
+    flow = Flow(arrived, "webhook_url", acknowledge="callback")
+    flow.front.set_faults(Faults(timeout_after=1.0))
+    flow.work()
+    assert arrived.facts()[-1] == "OutcomeUnknown"
 
 
 def test_the_flow_run_is_asked_where_nothing_comes_back(arrived: Bench) -> None:
