@@ -159,6 +159,15 @@ def count_gaps(conn: Connection[Any], asked: GapFilter, moment: Moment) -> int:
     return int(found[0])
 
 
+def count_up_to(conn: Connection[Any], asked: GapFilter, moment: Moment, most: int) -> int:
+    """How many there are, or `most` where there are more."""
+    rows_of, parameters = asked.select(moment, "1")
+    found = conn.execute(f"SELECT count(*) FROM (SELECT FROM ({rows_of}) AS held LIMIT %(most)s) AS counted", parameters | {"most": most})  # noqa: S608
+    row = found.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def gaps_of_return(conn: Connection[Any], return_no: int, moment: Moment, status: str = "all") -> list[dict[str, Any]]:
     return list(all_gaps(conn, replace(GapFilter(), return_nos=(return_no,), status=status), moment, sort="opened_at"))
 

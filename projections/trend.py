@@ -1,8 +1,8 @@
-"""How the register moves: gaps opened and closed by day, what is overdue by owner, and when each feed was last heard of."""
+"""How the register moves: gaps opened and closed by day, and when each feed was last heard of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -10,8 +10,6 @@ from psycopg import Connection
 
 from domain.gap import TOLERATED
 from projections.finding import each_ended_since
-from projections.gap_register import GapFilter
-from projections.moments import Moment
 
 # The feeds are looked for among the returns that moved last.
 _MOVED_LAST: Final = 2_000
@@ -48,11 +46,6 @@ def opened_and_closed(conn: Connection[Any], now: datetime, days: int) -> list[D
     return [Day(day, opened.get(day, 0), closed.get(day, 0)) for day in every]
 
 
-def overdue_by_owner(conn: Connection[Any], asked: GapFilter, moment: Moment) -> dict[str, int]:
-    rows_of, parameters = replace(asked, overdue=True).select(moment, "owner")
-    return dict(conn.execute(f"SELECT owner, count(*) FROM ({rows_of}) AS held GROUP BY 1", parameters).fetchall())  # noqa: S608
-
-
 def feeds(conn: Connection[Any]) -> list[Feed]:
     """Of each merchant and platform that was heard of lately: when the last event happened, and when it was recorded."""
     return [Feed(*row) for row in conn.execute(_FEEDS, {"limit": _MOVED_LAST})]
@@ -62,7 +55,7 @@ def feeds(conn: Connection[Any]) -> list[Feed]:
 _TREND: Final = f"""
     WITH touched AS (
         SELECT opened_at, valid_from, NULL::timestamptz AS closed_at FROM gaps
-        WHERE known_to = 'infinity' AND valid_to = 'infinity' AND opened_at >= %(since)s AND valid_from <= %(clock)s
+        WHERE known_to = 'infinity' AND valid_to = 'infinity' AND opened_at >= %(since)s AND valid_from <= %(clock)s AND lapses_at > %(clock)s
           AND kind <> %(tolerated)s
         UNION ALL
         {each_ended_since("opened_at, valid_from, CASE WHEN closed THEN valid_to END", "kind <> %(tolerated)s AND valid_from <= %(clock)s")}

@@ -26,11 +26,12 @@ from api.http.returns import standing, told_of
 from api.http.segments import Part
 from domain.policy import DEFAULT_OWNERS, GapKind
 from domain.telling import ReturnKey
-from projections.gap_register import count_gaps
-from projections.summary import summary
+from projections.gap_register import count_up_to
+from projections.summary import counts
 
 # Rows of a page, unless `limit` says otherwise.
 PAGE_ROWS: Final = 50
+MOST_COUNTED: Final = 10_000
 _ME = re.compile(r"(?<=owner:)([^\s\"]*,)?me(?=[,\s]|\Z)")
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(tidy)])
@@ -59,8 +60,11 @@ def show_gaps(request: Request, asked: Annotated[GapsShown, Query()], viewer: Vi
             wrong, wanted = problem.errors[0]["reason"], replace(asked.model_copy(update={"q": None}).filter(now.conn), return_nos=())
 
         def count() -> Counted:
-            late = count_gaps(now.conn, replace(wanted, overdue=True), at)
-            return counted(summary(now.conn, wanted, at), late)
+            if wanted.status == "open":
+                return counted(counts(now.conn, wanted, at))
+            # What has closed is all that ever was, and nobody owes it: it is not summed, and counted only so far.
+            found = count_up_to(now.conn, wanted, at, MOST_COUNTED + 1)
+            return Counted([], [], min(found, MOST_COUNTED), 0, found > MOST_COUNTED)
 
         # The counts may be a few seconds old, the list never is.
         seen = request.app.state.counted.get((wanted, at.as_of, at.known_at), count)

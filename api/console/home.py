@@ -19,11 +19,11 @@ from api.http.auth import Permission, needs
 from api.http.reading import Reading, TheHouse, reading
 from domain.money import from_canonical, to_text
 from domain.policy import GapKind
-from projections.gap_register import GapFilter, count_gaps
+from projections.gap_register import GapFilter
 from projections.moments import Moment
-from projections.summary import summary
+from projections.summary import counts
 from projections.tie_out import money_tie_out
-from projections.trend import Day, feeds, opened_and_closed, overdue_by_owner
+from projections.trend import Day, feeds, opened_and_closed
 
 TREND_DAYS: Final = 30
 # A feed that said nothing for so long is worth a look.
@@ -82,17 +82,15 @@ def show_home(request: Request, asked: Annotated[MomentAsked, Query()], house: T
 
 
 def _count(now: Reading, at: Moment) -> Seen:
-    everything = GapFilter()
-    rows = summary(now.conn, everything, at)
-    late = overdue_by_owner(now.conn, everything, at)
-    of_kinds = counted(rows, count_gaps(now.conn, GapFilter(overdue=True), at))
+    rows = counts(now.conn, GapFilter(), at)
     days = opened_and_closed(now.conn, at.clock, TREND_DAYS)
     most = max([1, *(max(day.opened, day.closed) for day in days)])
     bars = [
         Bars(day, number * CHART_STEP, round(CHART_HEIGHT * day.opened / most), round(CHART_HEIGHT * day.closed / most))
         for number, day in enumerate(days)
     ]
-    return Seen(of_kinds, owners_of(rows, late), _exposure(rows), bars, sum(day.opened for day in days), sum(day.closed for day in days))
+    opened, closed = sum(day.opened for day in days), sum(day.closed for day in days)
+    return Seen(counted(rows), owners_of(rows), _exposure(rows), bars, opened, closed)
 
 
 def _exposure(rows: list[dict[str, Any]]) -> list[tuple[str, int, str]]:

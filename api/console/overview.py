@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,25 +89,27 @@ class OfOwner:
 
 @dataclass(slots=True)
 class Counted:
-    """`overdue` of the `gaps` are past their due date."""
+    """`overdue` of the `gaps` are past their due date. `more`: there are more, which nobody waited to see counted."""
 
     currencies: list[OfCurrency]
     areas: list[tuple[str, list[OfKind]]]
     gaps: int
     overdue: int
+    more: bool = False
 
 
-def counted(rows: Iterable[dict[str, Any]], overdue: int) -> Counted:
-    """`rows` are those of `projections.summary`."""
+def counted(rows: Iterable[dict[str, Any]]) -> Counted:
+    """`rows` are those of `projections.summary.counts`."""
     currencies: dict[str, OfCurrency] = {}
     kinds: dict[str, OfKind] = {}
-    total = 0
+    total = overdue = 0
     for row in rows:
         of_kind = kinds.setdefault(row["kind"], OfKind(GapKind(row["kind"])))
         of_kind.owners.add(row["owner"])
         of_kind.gaps += row["count"]
         of_kind.ages.take(row["age"], row["count"])
         total += row["count"]
+        overdue += row["overdue"]
         if row["units"] is not None:
             of_kind.units = (of_kind.units or 0) + row["units"]
         code = row["currency"]
@@ -126,12 +128,13 @@ def counted(rows: Iterable[dict[str, Any]], overdue: int) -> Counted:
     return Counted([currencies[code] for code in sorted(currencies)], [area for area in areas if area[1]], total, overdue)
 
 
-def owners_of(rows: Iterable[dict[str, Any]], overdue: Mapping[str, int]) -> list[OfOwner]:
+def owners_of(rows: Iterable[dict[str, Any]]) -> list[OfOwner]:
     """Whose the open gaps are, who has most in front. `minor` holds the open clearing gaps by currency."""
     owners: dict[str, OfOwner] = {}
     for row in rows:
-        one = owners.setdefault(row["owner"], OfOwner(row["owner"], overdue=overdue.get(row["owner"], 0)))
+        one = owners.setdefault(row["owner"], OfOwner(row["owner"]))
         one.gaps += row["count"]
+        one.overdue += row["overdue"]
         one.ages.take(row["age"], row["count"])
         if row["amount"] is not None and row["kind"] in CLEARING_KINDS:
             one.minor[row["currency"]] = one.minor.get(row["currency"], 0) + from_canonical(row["amount"])

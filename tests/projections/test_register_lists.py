@@ -1,6 +1,7 @@
 """Lists of gaps: filters, what is overdue, orders and pages; each against the whole list, at any moment."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.telling import read_instant
-from projections.gap_register import SORTS, GapFilter, GapPage, count_gaps, gap_page, gaps_of_return
+from projections.gap_register import SORTS, GapFilter, GapPage, count_gaps, count_up_to, gap_page, gaps_of_return
 from projections.moments import STATUSES, Moment
-from projections.summary import summary
+from projections.summary import counts, summary
 from projections.tie_out import money_tie_out, unit_tie_out
 from tests.domain.story import announced, credited, day, received, refunded, scanned
 from tests.projections.books import NOW, Books, Row
@@ -52,6 +53,9 @@ def test_a_filter_leaves_exactly_what_it_asks_for(books: Books, story: Story, da
         expected = [row for row in rows if row[field] in values]
         assert books.gaps(moment, status=status, **{name: values}) == expected
         assert count_gaps(books.conn, asked, moment) == len(expected)
+        assert count_up_to(books.conn, asked, moment, 2) == min(2, len(expected))
+        late = sum(row["overdue"] for row in counts(books.conn, asked, moment))
+        assert late == count_gaps(books.conn, replace(asked, overdue=True), moment)
         assert sum(row["count"] for row in summary(books.conn, asked, moment)) == len(expected)
 
     numbers = {tuple(key): number for number, *key in books.table("returns", "return_no, merchant, platform, return_id")}
