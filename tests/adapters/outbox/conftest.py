@@ -26,6 +26,7 @@ from tests.adapters.outbox.ledgers_erp import BookErp, order
 
 BEGINS = datetime(2026, 11, 20, 9, tzinfo=UTC)
 EVERY = timedelta(minutes=10)
+NOTE = "kind = 'post_credit_note'"
 
 
 def key(return_id: str = "R-1") -> ReturnKey:
@@ -125,3 +126,9 @@ def bench(database: str, schema: str, tmp_path: Path) -> Iterator[Bench]:
         yield made
     finally:
         house.close()
+
+
+def received(bench: Bench) -> None:
+    """A return that is announced and came in: its note and its goods are due."""
+    bench.announce()
+    bench.tell("Received")

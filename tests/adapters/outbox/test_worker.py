@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
 from adapters.erps.port import Work
 from adapters.outbox import accounts
 from adapters.outbox.decider import Decider
-from adapters.outbox.releasing import ReleasingHand
 from adapters.outbox.terms import connection_account
-from adapters.outbox.worker import Worker
-from adapters.vendor.answers import Accepted, Answer, Declined, Unknown, VendorTrouble
+from adapters.vendor.answers import Accepted, Answer, Declined
 from domain.decisions import OrderReferred, RetryAsked
-from tests.adapters.outbox.conftest import Bench
-from tests.adapters.outbox.ledgers_erp import BROKEN, DOWN, HALF, LOST_AFTER, LOST_BEFORE, REFUSED, BookErp, order
-
-NOTE = "kind = 'post_credit_note'"
-
-
-def received(bench: Bench) -> None:
-    bench.announce()
-    bench.tell("Received")
+from tests.adapters.outbox.conftest import NOTE, Bench, received
+from tests.adapters.outbox.ledgers_erp import BROKEN, HALF, LOST_AFTER, LOST_BEFORE, BookErp, order
 
 
 def test_a_return_walks_from_the_order_to_the_shelf(bench: Bench) -> None:
@@ -174,93 +163,6 @@ def test_goods_come_after_goods_that_failed(bench: Bench) -> None:
     )
 
 
-def test_trouble_is_tried_again_soon_and_then_ever_more_rarely(bench: Bench) -> None:
-    received(bench)
-    bench.decider.catch_up()
-    bench.worker().go()
-    bench.erp.faults = [VendorTrouble("503")] * 3
-    waits = []
-    for _ in range(3):
-        bench.work()
-        (next_at,) = bench.rows("next_at", where=NOTE)[0]
-        waits.append((next_at - bench.at).total_seconds())
-        bench.at = next_at
-    assert 5 < waits[0] <= 10
-    assert waits[0] < waits[1] < waits[2]
-    bench.work()
-    assert len(bench.erp.documents("post_credit_note")) == 1
-    assert "OutcomeUnknown" not in bench.facts()
-
-
-def test_the_vendor_is_left_alone_for_as_long_as_it_asks(bench: Bench) -> None:
-    received(bench)
-    bench.announce("R-2")
-    bench.tell("Received", "R-2")
-    bench.erp.faults = [VendorTrouble("429", 90.0)]
-    bench.work()
-    assert len(bench.erp.sent) == 1
-    bench.later(seconds=80)
-    assert bench.work() == 0
-    bench.later(seconds=15)
-    bench.work()
-    assert len(bench.erp.documents("post_credit_note")) == 2
-
-
-def test_the_breaker_opens_lets_one_through_and_closes(bench: Bench) -> None:
-    for n in range(20):
-        bench.announce(f"R-{n}", f"#{n}")
-        bench.tell("Received", f"R-{n}")
-        bench.erp.orders[f"#{n}"] = order(str(n), ("SHIRT", 3, 12000, 2400))
-    bench.work()
-    assert len(bench.erp.documents("post_credit_note")) == 20
-    for n in range(20):
-        bench.tell("Inspected", f"R-{n}", lines=[{"line": "1", "quantity": 1, "disposition": "saleable"}])
-    bench.erp.always = DOWN
-    sent = len(bench.erp.sent)
-    bench.work()
-    assert len(bench.erp.sent) == sent + 5
-    assert bench.account("breaker", "failing_since") == ("open", bench.at)
-    bench.later(minutes=30)
-    bench.work()
-    assert len(bench.erp.sent) == sent + 6, "one is let through"
-    bench.erp.always = None
-    bench.later(minutes=10)
-    bench.work()
-    assert bench.account("breaker", "failing_since", "failures") == ("closed", None, 0)
-    assert len(bench.erp.documents("restock")) == 20
-
-
-def test_refused_credentials_open_the_breaker_at_once(bench: Bench) -> None:
-    received(bench)
-    bench.erp.always = REFUSED
-    bench.work()
-    assert bench.account("breaker", "refused") == ("open", True)
-    assert len(bench.erp.asked) == 1
-
-
-def test_technical_trouble_for_a_day_is_a_dead_letter_that_can_be_tried_again(bench: Bench) -> None:
-    received(bench)
-    bench.decider.catch_up()
-    bench.worker().go()
-    bench.erp.faults = [VendorTrouble("500 on this one")] * 100
-    for _ in range(100):
-        bench.work()
-        (state, next_at) = bench.rows("state", "next_at", where=NOTE)[0]
-        if state == "dead":
-            break
-        with bench.house.connection() as conn:
-            conn.execute("UPDATE outbox_accounts SET breaker = 'closed', probe_at = NULL")
-        bench.at = next_at
-    assert bench.rows("state", "owner", where=NOTE) == [("dead", "finance")]
-    (answer,) = [one for one in bench.state().work.answers.values() if one.status == "declined"]
-    assert answer.code == "unreachable"
-    bench.erp.faults = []
-    bench.later(minutes=10)
-    bench.record(RetryAsked())
-    bench.work()
-    assert len(bench.erp.documents("post_credit_note")) == 1
-
-
 def test_what_was_not_sent_is_abandoned_when_the_return_ends(bench: Bench) -> None:
     received(bench)
     bench.decider.catch_up()
@@ -296,60 +198,6 @@ def test_a_row_that_is_gone_is_asked_about_before_it_is_sent(bench: Bench) -> No
     bench.work()
     assert len(bench.erp.documents("post_credit_note")) == 1
     assert {row[0] for row in bench.rows("state")} == {"done"}
-
-
-class Payer:
-    """A platform that pays when it is told to, and looks before it does."""
-
-    def __init__(self) -> None:
-        self.paid: list[str] = []
-        self.lost = 0
-
-    def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer:
-        if return_id not in self.paid:
-            self.paid.append(return_id)
-            if self.lost:
-                self.lost -= 1
-                return Unknown("the platform did not answer")
-        return Accepted(return_id)
-
-
-def releasing(bench: Bench, payer: object) -> Worker:
-    return Worker(bench.shop, "uk", ReleasingHand("uk", payer), account=connection_account("uk"))  # type: ignore[arg-type]
-
-
-def test_a_refund_is_released_once(bench: Bench) -> None:
-    bench.with_policy(release_refund_on="received", credit_note_on="never", move_on="never")
-    received(bench)
-    payer = Payer()
-    payer.lost = 1
-    worker = releasing(bench, payer)
-    for _ in range(6):
-        bench.work()
-        while worker.go():
-            bench.decider.catch_up()
-        bench.later(seconds=30)
-    assert payer.paid == ["R-1"]
-    assert [answer.status for answer in bench.state().work.answers.values()] == ["accepted"]
-
-
-def test_what_was_paid_meanwhile_is_not_released(bench: Bench) -> None:
-    bench.with_policy(release_refund_on="received", credit_note_on="never", move_on="never")
-    received(bench)
-    bench.decider.catch_up()
-    bench.tell("Refunded", refund="RF-1", currency="GBP", amount={"total": "48.00"}, method="original_payment")
-    payer = Payer()
-    assert releasing(bench, payer).go()
-    assert payer.paid == []
-    assert bench.facts()[-1] == "InstructionAbandoned"
-
-
-def test_a_platform_that_cannot_be_told_says_so(bench: Bench) -> None:
-    bench.with_policy(release_refund_on="received", credit_note_on="never", move_on="never")
-    received(bench)
-    bench.decider.catch_up()
-    assert releasing(bench, object()).go()
-    assert bench.rows("state", "waits_for", "account", where="kind = 'release_refund'") == [("waiting", "not_supported", "connection/uk")]
 
 
 def test_a_paused_connection_sends_nothing_and_loses_nothing(bench: Bench) -> None:
