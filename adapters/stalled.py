@@ -173,11 +173,11 @@ def _rows(conn: Connection[Any], asked: StalledFilter, now: datetime, limit: int
         parameters |= asked.key._asdict()
     if after is not None:
         beyond = "%(a0)s::timestamptz, %(a1)s, %(a2)s, %(a3)s, %(a4)s, %(a5)s"
-        where.append(f"(since, merchant, platform, return_id, kind, coalesce(line, '')) > ({beyond})")
+        where.append(f"since >= %(a0)s::timestamptz AND (since, merchant, platform, return_id, kind, coalesce(line, '')) > ({beyond})")
         parameters |= {f"a{place}": part for place, part in enumerate(after)}
-    statement = f"""
-        SELECT *, since::text AS since_text FROM ({_WAITING}) AS waiting WHERE {" AND ".join(where)}
-        ORDER BY since, merchant, platform, return_id, kind, coalesce(line, '') LIMIT %(limit)s"""  # noqa: S608
+    # The first of each kind of waiting, each out of its index, and the first of these.
+    first = [f"(SELECT * FROM ({one}) AS of_its_kind WHERE {' AND '.join(where)} {_IN_ORDER})" for one in (_GAPS, _AWAY)]  # noqa: S608
+    statement = f"SELECT *, since::text AS since_text FROM ({' UNION ALL '.join(first)}) AS waiting {_IN_ORDER}"  # noqa: S608
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(statement.encode(), parameters).fetchall()
     return [
@@ -209,14 +209,17 @@ def _outbox(conn: Connection[Any], keys: Sequence[ReturnKey]) -> dict[ReturnKey,
 
 # Money on one side only closes by itself as a rule, but not where our note was voided. Trouble with an ERP is a return's only where no
 # gap of its way says so already.
-_WAITING = f"""
+_IN_ORDER = "ORDER BY since, merchant, platform, return_id, kind, coalesce(line, '') LIMIT %(limit)s"
+_GAPS = """
     SELECT merchant, platform, return_id, kind, line, sku, currency, opened_at AS since, owner, explanation AS said FROM gaps g
-    WHERE known_to = 'infinity' AND valid_to = 'infinity' AND (NOT by_clock OR valid_from <= %(now)s) AND kind = ANY(%(kinds)s)
+    WHERE known_to = 'infinity' AND valid_to = 'infinity' AND (NOT by_clock OR valid_from <= %(now)s)
+      AND kind = ANY(%(kinds)s)
       AND (kind <> ALL(%(one_sided)s) OR EXISTS (
         SELECT FROM outbox o WHERE o.merchant = g.merchant AND o.platform = g.platform AND o.return_id = g.return_id
-          AND o.kind = 'post_credit_note' AND o.state = 'done'))
-    UNION ALL
-    SELECT merchant, platform, return_id, '{UNREACHABLE}', NULL, NULL, NULL, min(failing_since), min(owner), min(answer) FROM outbox o
+          AND o.kind = 'post_credit_note' AND o.state = 'done'))"""
+_AWAY = f"""
+    SELECT merchant, platform, return_id, '{UNREACHABLE}' AS kind, NULL AS line, NULL AS sku, NULL AS currency,
+        min(failing_since) AS since, min(owner) AS owner, min(answer) AS said FROM outbox o
     WHERE (state = 'dead' OR state = 'pending' AND failing_since < %(failing)s) AND failing_since IS NOT NULL
       AND NOT EXISTS (
         SELECT FROM gaps g WHERE g.merchant = o.merchant AND g.platform = o.platform AND g.return_id = o.return_id
