@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adapters.bulk import without_collections
 from adapters.event_store import Appended, Ledger, Outcome, Prepared, prepare
-from adapters.files import RejectedFile, Row, UnusableFile, read_file
+from adapters.files import RejectedFile, Row, UnusableFile, WrongHeadings, read_file, rejected_whole
 from domain.refusals import Conflicting
 from domain.telling import ReturnKey, write_telling
 
@@ -54,15 +54,28 @@ def import_file(
     """Record everything in `path` that can be understood; `progress` gets the bytes read so far.
 
     A batch is recorded whole or not at all, so that an import that was killed can simply be run again: what is in already is known.
-    A file that is nothing of the kind is rejected as a whole: `error` says why, and it stays where it is.
+    A file that is nothing of the kind is rejected as a whole: `error` says why. Where only its headings are wrong, its rows can be mended
+    in the rejected file too; what is no text at all stays where it is.
     """
     began = time.monotonic()
     try:
         return _import_rows(ledger, path, kind, merchant, include_test, progress, began)
+    except WrongHeadings as wrong:
+        read, rejected_file = _reject_whole(path, kind, wrong)
+        return Imported(str(path), kind, read, 0, 0, read, rejected_file, round(time.monotonic() - began, 3), str(wrong))
     except UnusableFile as unusable:
         with path.open("rb") as lines:
             read = sum(1 for line in lines if line.strip())
         return Imported(str(path), kind, read, 0, 0, read, None, round(time.monotonic() - began, 3), str(unusable))
+
+
+def _reject_whole(path: Path, kind: str, wrong: WrongHeadings) -> tuple[int, str | None]:
+    read = 0
+    with RejectedFile(path, kind) as rejected:
+        for row in rejected_whole(path, kind, wrong):
+            read += 1
+            rejected.write(row.own[0], row.line_numbers[0], str(row.rejected))
+        return read, str(rejected.path) if rejected.path else None
 
 
 def _import_rows(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adapters.files.columns import CSV_KINDS
-from adapters.files.errors import FilesError, NoRejectedFile, UnusableFile
+from adapters.files.errors import FilesError, NoRejectedFile, UnusableFile, WrongHeadings
 from adapters.files.json_lines import EXAMPLE as FACTS_EXAMPLE
 from adapters.files.json_lines import read_facts
 from adapters.files.rejected import RejectedFile
@@ -20,7 +20,7 @@ from adapters.files.shopify_documents import EXAMPLE as SHOPIFY_EXAMPLE
 from adapters.files.shopify_documents import read_shopify_refunds
 from adapters.files.shopify_payouts import EXAMPLE as PAYOUTS_EXAMPLE
 from adapters.files.shopify_payouts import PaidBy, read_shopify_payouts
-from adapters.files.tables import read_table
+from adapters.files.tables import read_table, rows_under_wrong_headings
 from domain.telling import ReturnKey
 
 FACTS = "facts"
@@ -28,7 +28,18 @@ SHOPIFY_REFUNDS = "shopify-refunds"
 SHOPIFY_PAYOUTS = "shopify-payouts"
 KINDS: tuple[str, ...] = (FACTS, *CSV_KINDS, SHOPIFY_REFUNDS, SHOPIFY_PAYOUTS)
 
-__all__ = ["KINDS", "FilesError", "NoRejectedFile", "RejectedFile", "Row", "UnusableFile", "read_file", "template"]
+__all__ = [
+    "KINDS",
+    "FilesError",
+    "NoRejectedFile",
+    "RejectedFile",
+    "Row",
+    "UnusableFile",
+    "WrongHeadings",
+    "read_file",
+    "rejected_whole",
+    "template",
+]
 
 
 def _unheard(_bytes_consumed: int) -> None:
@@ -65,6 +76,11 @@ def read_file(
     if kind in CSV_KINDS:
         return read_table(path, CSV_KINDS[kind], merchant, platform, progress)
     raise ValueError(_no_kind(kind))
+
+
+def rejected_whole(path: Path, kind: str, wrong: WrongHeadings) -> Iterator[Row]:
+    """Every row of a file that `read_file` refused for its headings, rejected."""
+    return rows_under_wrong_headings(path, CSV_KINDS[kind], wrong)
 
 
 def template(kind: str) -> str:

@@ -2,6 +2,7 @@
 
 FilesError             a sentence: what is wrong, what was expected, what to do
 ├── UnusableFile       the file cannot be read as its kind at all: not there, no such column, no text
+│   └── WrongHeadings  what stands in it is text or garbage without the headings of its kind
 └── NoRejectedFile     rows were rejected and the file for them cannot be written
 """
 
@@ -14,6 +15,10 @@ class FilesError(Exception):
 
 class UnusableFile(FilesError):
     """The file cannot be read as the kind it was said to be; nothing of it was read."""
+
+
+class WrongHeadings(UnusableFile):
+    """The file has not the headings of its kind, so that every row of it is rejected."""
 
 
 class NoRejectedFile(FilesError):

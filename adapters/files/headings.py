@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adapters.files.columns import CsvKind, heading
 from adapters.files.csv_records import DELIMITERS, LONGEST_RECORD_BYTES
-from adapters.files.errors import UnusableFile
+from adapters.files.errors import UnusableFile, WrongHeadings
 from adapters.files.rows import ABOUT_THE_ROW, PhysicalLine, opened, physical_lines
 
 _NO_CSV = {
@@ -51,23 +51,38 @@ class Headings:
 
 def read_headings(path: Path, kind: CsvKind, given: Mapping[str, str | None]) -> Headings:
     """`given` are columns that need not be there, because the command names them. Raises UnusableFile."""
-    line, text = _heading_line(path)
-    delimiter = max(DELIMITERS, key=lambda each: len({heading(cell) for cell in _cells(text, each)} & set(kind.headings)))
-    cells = _cells(text, delimiter)
+    line, delimiter, cells = _heading_cells(path, kind)
     places: dict[str, int] = {}
     for at, column in enumerate(map(heading, cells)):
         if column in kind.headings and places.setdefault(column, at) != at:
-            raise UnusableFile(f"{path} has two columns {column}; take one of them out, so that it is clear which one counts.")
+            raise WrongHeadings(f"{path} has two columns {column}; take one of them out, so that it is clear which one counts.")
     missing = [column.name for column in kind.columns if column.required and column.name not in places and not given.get(column.name)]
     if missing:
         found = ", ".join(cell.strip()[:40] for cell in cells if cell.strip())[:400]
         option = " or ".join(f"--{name}" for name in given if name in missing)
         instead = f" {option} can stand in for {'it' if len(missing) == 1 else 'a column of that name'}." if option else ""
-        raise UnusableFile(
+        raise WrongHeadings(
             f"{path} has no column {', '.join(missing)}, which a file of {kind.name} needs; it has: {found or 'nothing'}.{instead} "
             f"`returns-ledger template {kind.name}` prints all the headings."
         )
     return Headings(line.number, delimiter, _each_once(cells), places)
+
+
+def wrong_headings(path: Path, kind: CsvKind) -> Headings | None:
+    """The headings of a file that has not those of its kind, to show its rows by; None where not one is of the kind."""
+    try:
+        line, delimiter, cells = _heading_cells(path, kind)
+    except WrongHeadings:
+        return None
+    if not {heading(cell) for cell in cells} & set(kind.headings):
+        return None
+    return Headings(line.number, delimiter, _each_once(cells), {})
+
+
+def _heading_cells(path: Path, kind: CsvKind) -> tuple[PhysicalLine, str, list[str]]:
+    line, text = _heading_line(path)
+    delimiter = max(DELIMITERS, key=lambda each: len({heading(cell) for cell in _cells(text, each)} & set(kind.headings)))
+    return line, delimiter, _cells(text, delimiter)
 
 
 def _heading_line(path: Path) -> tuple[PhysicalLine, str]:
@@ -83,7 +98,7 @@ def _heading_line(path: Path) -> tuple[PhysicalLine, str]:
             if not text.strip() or (text.lower().startswith("sep=") and len(text.strip()) <= 5):
                 continue
             if line.too_long or "\r" in text:
-                raise UnusableFile(f"{path} has no heading line that ends; save it as CSV UTF-8 with ordinary line ends.")
+                raise WrongHeadings(f"{path} has no heading line that ends; save it as CSV UTF-8 with ordinary line ends.")
             return line, text
     raise UnusableFile(f"{path} is empty; its first line must hold the headings.")
 

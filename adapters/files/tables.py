@@ -9,9 +9,10 @@ from typing import BinaryIO
 
 from adapters.files import grouping
 from adapters.files.columns import CsvKind
-from adapters.files.csv_records import LONGEST_RECORD_BYTES, Record, again, records
-from adapters.files.headings import Headings, read_headings
-from adapters.files.rows import REPORT_EVERY_BYTES, Progress, Row, opened, physical_lines, rejected_row
+from adapters.files.csv_records import LONGEST_RECORD_BYTES, Record, again, records, taken_apart
+from adapters.files.errors import WrongHeadings
+from adapters.files.headings import Headings, read_headings, wrong_headings
+from adapters.files.rows import REPORT_EVERY_BYTES, Progress, Row, opened, physical_lines, rejected_row, shown_raw
 from adapters.files.table_facts import RowsRejected, TableFacts
 from domain.refusals import Rejected
 
@@ -38,6 +39,21 @@ def read_table(path: Path, kind: CsvKind, merchant: str | None, platform: str | 
             groups = grouping.on_disk(found, facts.key_of, lambda line, start, end: _again(stream, line, start, end))
             yield from _rows_of_groups(facts, groups, lambda position: progress((size + position) // 2))
         progress(size)
+
+
+def rows_under_wrong_headings(path: Path, kind: CsvKind, wrong: WrongHeadings) -> Iterator[Row]:
+    """Every row of a file that has not the headings of its kind, rejected: by its own headings where some are of the kind, else as text."""
+    headings = wrong_headings(path, kind)
+    rejected = Rejected("headings", str(wrong))
+    with opened(path) as stream:
+        if headings is None:
+            lines = physical_lines(stream, LONGEST_RECORD_BYTES)
+            yield from (rejected_row(line.number, shown_raw(line.content), rejected) for line in lines if line.content.strip())
+            return
+        for record in _records(stream, headings):
+            cells = taken_apart(record.content, headings.delimiter).cells
+            if any(cell.strip() for cell in cells):
+                yield rejected_row(record.line, headings.own(cells + [""] * (len(headings.names) - len(cells))), rejected)
 
 
 def _records(stream: BinaryIO, headings: Headings, progress: Progress | None = None) -> Iterator[Record]:

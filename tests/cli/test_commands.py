@@ -197,6 +197,18 @@ def test_pure_garbage_is_rejected_and_nothing_breaks(terminal: Terminal, garbage
         assert typed.rows[0]["recorded"] == 0
 
 
+def test_rows_under_wrong_headings_are_mended_in_the_rejected_file(terminal: Terminal) -> None:
+    path = terminal.where / "receipts.csv"
+    path.write_text("platform,return,occurred_at,line,quantity\nreveni,R-7,2025-01-03T00:00:00Z,L1,1\n")
+    typed = terminal.type("import", path, "--as", "receipts", "--json")
+    rejected = Path(f"{path}.rejected.csv")
+    assert (typed.code, typed.rows[0]["read"], typed.rows[0]["rejected"], typed.rows[0]["rejected_file"]) == (3, 1, 1, str(rejected))
+    headings, row = rejected.read_text().splitlines()
+    assert headings == "platform,return,occurred_at,line,quantity,error,line_number"
+    path.write_text(f"merchant,{headings}\nacme,{row}\n")
+    assert terminal.type("import", path, "--as", "receipts", "--json").rows[0]["recorded"] == 1
+
+
 def test_templates_import_cleanly(terminal: Terminal) -> None:
     for kind in ("facts", "returns", "scans", "receipts", "inspections", "refunds", "credit-notes", "restocks", "write-offs", "payouts"):
         path = terminal.where / f"{kind}.csv"

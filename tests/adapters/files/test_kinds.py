@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files import KINDS, UnusableFile, read_file, template
+from adapters.files import KINDS, UnusableFile, WrongHeadings, read_file, rejected_whole, template
 from adapters.files.columns import CSV_KINDS
 from domain.facts import FACTS
 from tests.adapters.files.reading import EXAMPLES, csv_text, errors, facts, rows_of, tellings
@@ -92,6 +92,30 @@ def test_two_columns_of_one_name_leave_open_which_counts(tmp_path: Path) -> None
 def test_what_is_no_csv_is_refused(content: bytes, what: str, tmp_path: Path) -> None:
     with pytest.raises(UnusableFile, match=what):
         rows_of(tmp_path, content, "refunds")
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (
+            'refund;total;method\n7;"1,00"\n\n;;\n8;"2\n00";cash\n',
+            [(2, {"refund": "7", "total": "1,00", "method": ""}), (5, {"refund": "8", "total": "2\n00", "method": "cash"})],
+        ),
+        ("refund,Refund\n1,2\n", [(2, {"refund": "1", "Refund": "2"})]),
+        ("a,b\n1,2\n", [(1, {"raw": "a,b"}), (2, {"raw": "1,2"})]),
+        ("a\rb\n\nc", [(1, {"raw": "a\rb"}), (3, {"raw": "c"})]),
+    ],
+)
+def test_under_wrong_headings_every_row_is_rejected_with_what_it_has(
+    content: str, shown: list[tuple[int, dict[str, str]]], tmp_path: Path
+) -> None:
+    path = tmp_path / "refunds.csv"
+    path.write_text(content, newline="")
+    with pytest.raises(WrongHeadings) as wrong:
+        list(read_file(path, "refunds"))
+    rows = list(rejected_whole(path, "refunds", wrong.value))
+    assert [(row.line_numbers[0], row.own[0]) for row in rows] == shown
+    assert all(str(row.rejected) == f"headings: {wrong.value}" for row in rows)
 
 
 @pytest.mark.parametrize("kind", KINDS)
