@@ -55,7 +55,7 @@ def feeds(conn: Connection[Any]) -> list[Feed]:
 _TREND: Final = f"""
     WITH touched AS (
         SELECT opened_at, valid_from, NULL::timestamptz AS closed_at FROM gaps
-        WHERE known_to = 'infinity' AND valid_to = 'infinity' AND opened_at >= %(since)s AND valid_from <= %(clock)s AND lapses_at > %(clock)s
+        WHERE known_to = 'infinity' AND valid_to = 'infinity' AND opened_at >= %(since)s AND valid_from <= %(clock)s
           AND kind <> %(tolerated)s
         UNION ALL
         {each_ended_since("opened_at, valid_from, CASE WHEN closed THEN valid_to END", "kind <> %(tolerated)s AND valid_from <= %(clock)s")}
