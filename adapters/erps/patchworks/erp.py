@@ -244,7 +244,7 @@ class Patchworks:
     def _succeeded(self, work: Work, run: Run) -> Accepted | _Waiting:
         """An acknowledgement may be on its way, with the document's name in it; without one the command's id is the name."""
         command, finished = work.issued.instruction, run.finished_at or run.started_at
-        if finished is not None and self._clock() - finished < self._terms.settle:
+        if self._terms.acknowledges and finished is not None and self._clock() - finished < self._terms.settle:
             return _Waiting(f"the flow run {run.run} has succeeded with {command}, and has not named the document yet")
         return Accepted(work.issued.document or command, at=finished)
 

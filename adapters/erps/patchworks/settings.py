@@ -31,9 +31,10 @@ _TABLES: Final[Mapping[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Of one account."""
+    """Of one account. `acknowledges`: may its flow post what it made of a command?"""
 
     way: Way
+    acknowledges: bool
     settle: timedelta
     settle_answered: timedelta
     within: timedelta
@@ -71,6 +72,7 @@ def terms_of(settings: ErpSettings, client: Client) -> Terms:
         raise ValueError(f"{place}.notes.goods_in: must be yes or no, not {said('notes', 'goods_in')!r}")
     return Terms(
         _way(said("commands", "by"), client, f"{place}.commands.by"),
+        "ack_secret" in settings.credentials,
         duration("acknowledgement", "settle"),
         duration("acknowledgement", "settle_answered"),
         duration("acknowledgement", "within"),

@@ -47,6 +47,7 @@ class PatchworksRig(Rig):
             CALLBACK: HOST + self.sandbox.callback_path,
             START: "1041",
             "api_key": "sandbox-key",
+            "ack_secret": "sandbox-acks",
         }
         self.settings = ErpSettings("erp", "patchworks", HOST, {name: known[name] for name in credentials}, mappings=mappings or {})
         self.erp = self.connected()
