@@ -212,7 +212,7 @@ def _outbox(conn: Connection[Any], keys: Sequence[ReturnKey]) -> dict[ReturnKey,
 _IN_ORDER = "ORDER BY since, merchant, platform, return_id, kind, coalesce(line, '') LIMIT %(limit)s"
 _GAPS = """
     SELECT merchant, platform, return_id, kind, line, sku, currency, opened_at AS since, owner, explanation AS said FROM gaps g
-    WHERE known_to = 'infinity' AND valid_to = 'infinity' AND (NOT by_clock OR valid_from <= %(now)s)
+    WHERE known_to = 'infinity' AND valid_to = 'infinity' AND (NOT by_clock OR valid_from <= %(now)s) AND lapses_at > %(now)s
       AND kind = ANY(%(kinds)s)
       AND (kind <> ALL(%(one_sided)s) OR EXISTS (
         SELECT FROM outbox o WHERE o.merchant = g.merchant AND o.platform = g.platform AND o.return_id = g.return_id

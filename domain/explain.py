@@ -128,7 +128,8 @@ def day(at: datetime) -> str:
 
 
 def _unsettled(state: ReturnState, gap: Gap, policy: Policy) -> str:
-    waiting = [refund for refund in unsettled(state, policy) if refund.currency == gap.currency]
+    # Those that have waited long enough; of each the gap has the events.
+    waiting = [refund for refund in unsettled(state, policy) if set(state.refund_numbers[refund.refund]) <= set(gap.evidence)]
     waiting.sort(key=lambda refund: (state.told_at[refund.refund], refund.refund))
     if len(waiting) == 1:
         return f"Refund {waiting[0].refund} paid {_money(_amount(gap), gap)}{_on(state, waiting[0])}; no payout holds it"

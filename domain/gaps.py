@@ -12,7 +12,7 @@ from domain.gap import TOLERATED, Gap
 from domain.money import worth
 from domain.policy import CLEARING_KINDS, GapKind, Policy
 from domain.returns import AnnouncedLine, ReturnState
-from domain.settlements import missing_from, settled_otherwise, unsettled
+from domain.settlements import missing_from, settled_otherwise
 from domain.ways import way_gaps
 
 # Beyond so many reachable sums of whole notes the search for a duplicate gives up and calls it a mismatch.
@@ -161,12 +161,12 @@ def money_against_goods(state: ReturnState) -> Iterator[Gap]:
 
 def payout_gaps(state: ReturnState, policy: Policy, at: datetime) -> Iterator[Gap]:
     """Refunds against the payouts of the payment provider; a row a currency of each kind."""
-    for currency, since in missing_from(state, policy).items():
-        if at >= since:
-            missing = [refund for refund in unsettled(state, policy) if refund.currency == currency]
-            total = sum(refund.amount.total for refund in missing)
-            evidence = _evidence(*(state.refund_numbers[refund.refund] for refund in missing))
-            yield Gap(GapKind.PAYOUT_MISSING, None, currency, total, None, None, evidence)
+    missing = [refund for since, refund in missing_from(state, policy) if at >= since]
+    for currency in sorted({refund.currency for refund in missing}):
+        alike = [refund for refund in missing if refund.currency == currency]
+        total = sum(refund.amount.total for refund in alike)
+        evidence = _evidence(*(state.refund_numbers[refund.refund] for refund in alike))
+        yield Gap(GapKind.PAYOUT_MISSING, None, currency, total, None, None, evidence)
     if not state.settled:
         return
     differences: dict[str, tuple[int, tuple[int, ...]]] = {}

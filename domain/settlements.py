@@ -26,16 +26,15 @@ def unsettled(state: ReturnState, policy: Policy) -> list[Refunded]:
     ]
 
 
-def missing_from(state: ReturnState, policy: Policy) -> dict[str, datetime]:
-    """Per currency, from when on a payout is called missing: the first of the unsettled refunds has waited long enough."""
-    first: dict[str, datetime] = {}
+def missing_from(state: ReturnState, policy: Policy) -> list[tuple[datetime, Refunded]]:
+    """The unsettled refunds, each with the instant from which on its payout is called missing: it has then waited long enough itself."""
+    found = []
     for refund in unsettled(state, policy):
-        at = state.told_at[refund.refund]
-        first[refund.currency] = min(at, first.get(refund.currency, at))
-    try:
-        return {currency: at + policy.payout_after for currency, at in sorted(first.items())}
-    except OverflowError:
-        return {}
+        try:
+            found.append((state.told_at[refund.refund] + policy.payout_after, refund))
+        except OverflowError:
+            continue  # beyond the end of time
+    return sorted(found, key=lambda one: (one[0], one[1].refund))
 
 
 def settled_otherwise(state: ReturnState) -> Iterator[tuple[PayoutSettled, Refunded | None, int]]:

@@ -45,7 +45,8 @@ class Segment(NamedTuple):
     """A stretch of time in which one gap was open unchanged: `[valid_from, valid_to)`, None for still open.
 
     `opened_at` is when the gap opened, `closed` whether it was gone at `valid_to` (rather than changed). `by_clock`: it began by time
-    passing, not by a fact. A kind of `tolerated` is no gap but a difference within the tolerance; the tie-out needs it.
+    passing, not by a fact; `lapsed`: it changed by time passing, so that its end may be yet to come. A kind of `tolerated` is no gap but
+    a difference within the tolerance; the tie-out needs it.
     """
 
     kind: str
@@ -65,10 +66,11 @@ class Segment(NamedTuple):
     closed: bool = False
     by_clock: bool = False
     assigned_to: str | None = None
+    lapsed: bool = False
 
-    def ending(self, at: datetime, *, closed: bool) -> Segment:
+    def ending(self, at: datetime, *, closed: bool, lapsed: bool = False) -> Segment:
         """The same, ended. Not by _replace, which takes three times as long."""
-        return Segment(*self[:13], at, closed, self.by_clock, self.assigned_to)
+        return Segment(*self[:13], at, closed, self.by_clock, self.assigned_to, lapsed)
 
     def unended(self) -> Segment:
         return Segment(*self[:13], None, False, self.by_clock, self.assigned_to)
@@ -150,14 +152,14 @@ class Fold:
         self._settle(at, money=money, goods=goods, ahead=ahead)
 
     def live(self) -> list[Segment]:
-        """The segments that no fact has ended yet, and those that open by time passing alone, if no fact comes in between."""
+        """The segments that no fact has ended yet, and those that begin by time passing alone, if no fact comes in between."""
         timers = [timer for timer in self._timers if self.at is not None and timer > self.at]
         if not timers:
             return [segment for _, segment in self._open.values()]
         later = self.fork()
         for timer in timers:
             later._tick(timer)
-        return [segment for _, segment in {**later._open, **self._open}.values()]
+        return [*later.ended, *(segment for _, segment in later._open.values())]
 
     def segments(self) -> list[Segment]:
         return [*self.ended, *self.live()]
@@ -172,7 +174,7 @@ class Fold:
         state, policy = self.state, self.policy
         if money:
             self._clearing = clearing_gaps(state, policy)
-            self._missing = tuple(missing_from(state, policy).values())
+            self._missing = tuple(since for since, _ in missing_from(state, policy))
         if goods:
             self._goods = goods_gaps(state, policy, at)
             self._short = short_from(state, policy)
@@ -201,7 +203,7 @@ class Fold:
             was, segment = before
             if (was is gap or was == gap) and segment.order == order and segment.erp == erp and segment.assigned_to == assigned:
                 continue
-            self.ended.append(segment.ending(at, closed=False))
+            self.ended.append(segment.ending(at, closed=False, lapsed=by_clock))
             self._open[subject] = (gap, self._segment(gap, order, erp, segment.opened_at, at, by_clock, assigned))
 
     def _segment(

@@ -102,4 +102,4 @@ def _changed(moment: Moment, status: str, and_due: str) -> list[Part]:
         return []
     since = f"{_KNOWN_AGE} = age.class AND known_from > coalesce(%(k)s - age.below, '-infinity') AND {_CHANGED_AT} > %(k)s"
     until = "valid_to" if status == "closed" else "%(clock)s"
-    return [Part(f"{_CHANGED} AND {since} AND {holds(moment, status)}{and_due}", _EACH_AGE, until)]
+    return [Part(f"{_CHANGED} AND NOT ({_LIVE}) AND {since} AND {holds(moment, status)}{and_due}", _EACH_AGE, until)]

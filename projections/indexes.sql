@@ -4,7 +4,7 @@ CREATE INDEX returns_last_at ON returns (last_at, return_no);
 -- Open gaps, in order of due_at. What can be filtered by stands behind the order: PostgreSQL then tells in the index what does not fit.
 -- What is counted of them comes along, so that counting reads nothing else.
 CREATE INDEX gaps_open_due ON gaps (due_at, gap_no, kind, merchant, currency, platform, owner, valid_from)
-    INCLUDE (opened_at, amount_minor, units, by_clock) WHERE known_to = 'infinity' AND valid_to = 'infinity';
+    INCLUDE (opened_at, amount_minor, units, by_clock, lapses_at) WHERE known_to = 'infinity' AND valid_to = 'infinity';
 -- The same, the oldest first: what waits for somebody, and lists by age.
 CREATE INDEX gaps_open_since ON gaps (opened_at, gap_no, kind, merchant, currency, platform, owner)
     WHERE known_to = 'infinity' AND valid_to = 'infinity';

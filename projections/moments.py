@@ -38,6 +38,8 @@ def holds(moment: Moment, status: str = "open") -> str:
     check_status(status)
     known = "known_to = 'infinity'" if moment.known_at is None else "known_from <= %(k)s AND known_to > %(k)s"
     unended = "valid_to = 'infinity'" if moment.as_of is None else "valid_to > %(t)s"
+    # With its own clock: what only time changes has no end that a fact gave it.
+    unended = f"{unended} AND lapses_at > %(clock)s"
     if moment.known_at is not None:
         unended = f"({unended} OR end_known_from > %(k)s)"
     begun = "(NOT by_clock OR valid_from <= %(clock)s)" if moment.as_of is None else "valid_from <= %(t)s"

@@ -37,6 +37,7 @@ CREATE TABLE returns (
 
 -- The gap register, in the time things happened and in the time we knew:
 -- a row holds for T and K when  known_from <= K < known_to  and  valid_from <= T  and  (T < valid_to or K < end_known_from).
+-- What nothing but time will change has no valid_to but the instant at which it lapses; the row that then begins is by_clock.
 CREATE TABLE gaps (
     gap_no         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     return_no      bigint NOT NULL,
@@ -62,6 +63,7 @@ CREATE TABLE gaps (
     valid_to       timestamptz NOT NULL DEFAULT 'infinity',
     closed         boolean NOT NULL DEFAULT false,
     by_clock       boolean NOT NULL DEFAULT false,
+    lapses_at      timestamptz NOT NULL DEFAULT 'infinity',
     known_from     timestamptz NOT NULL,
     end_known_from timestamptz NOT NULL DEFAULT 'infinity',
     known_to       timestamptz NOT NULL DEFAULT 'infinity'

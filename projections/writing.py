@@ -41,8 +41,7 @@ class _New:
 class _Ending:
     """What becomes of a register row that the database has."""
 
-    valid_to: datetime | None = None
-    closed: bool = False
+    segment: Segment
     end_known_from: datetime | None = None
     known_to: datetime | None = None
 
@@ -97,7 +96,7 @@ class Batch:
         if new is not None:
             new.segment, new.end_known_from = segment, known
         else:
-            self._endings[row] = _Ending(segment.valid_to, segment.closed, known)
+            self._endings[row] = _Ending(segment, known)
 
     def _withdraw(self, return_no: int, segment: Segment, known: datetime) -> None:
         row = (return_no, *segment.identity)
@@ -105,7 +104,7 @@ class Batch:
         if new is not None:
             new.known_to = known
         else:
-            self._endings.setdefault(row, _Ending(segment.valid_to, segment.closed)).known_to = known
+            self._endings.setdefault(row, _Ending(segment)).known_to = known
 
     def _add(self, key: ReturnKey, return_no: int, segment: Segment, policy: Policy, known: datetime) -> None:
         if segment.kind == TOLERATED:
@@ -131,7 +130,7 @@ class Batch:
         if not self._endings:
             return
         conn.execute(_ENDINGS_TABLE)
-        rows = ((*row, e.valid_to or INFINITY, e.closed, e.end_known_from, e.known_to or INFINITY) for row, e in self._endings.items())
+        rows = ((*row, *_until(e.segment), e.segment.closed, e.end_known_from, e.known_to or INFINITY) for row, e in self._endings.items())
         copy_rows(conn, "COPY gap_endings FROM STDIN", rows, self._texts)
         conn.execute(_ENDINGS)
 
@@ -149,9 +148,15 @@ class Batch:
 def _gap_row(new: _New) -> tuple[Any, ...]:
     s = new.segment
     figures = (s.amount_minor, s.units, new.owner, s.assigned_to, s.breakdown, s.evidence, s.explanation)
-    valid = (s.opened_at, new.due_at, s.valid_from, s.valid_to or INFINITY, s.closed, s.by_clock)
+    valid = (s.opened_at, new.due_at, s.valid_from, *_until(s), s.closed, s.by_clock)
     known = (new.known_from, new.end_known_from or INFINITY, new.known_to or INFINITY)
     return (new.return_no, *new.key, s.kind, s.line, s.sku, s.order, s.erp, s.currency, *figures, *valid, *known)
+
+
+def _until(segment: Segment) -> tuple[datetime | str, datetime | str]:
+    """valid_to and lapses_at: a row that only time will change is among those that nothing ended, until then."""
+    end = segment.valid_to or INFINITY
+    return (INFINITY, end) if segment.lapsed else (end, INFINITY)
 
 
 def _due(opened_at: datetime, policy: Policy, kind: GapKind) -> datetime:
@@ -201,8 +206,8 @@ def _upsert(conn: Connection[Any], statement: str, rows: Sequence[tuple[Any, ...
 
 _GAPS_COPY = """
     COPY gaps (return_no, merchant, platform, return_id, kind, line, sku, order_ref, erp, currency, amount_minor, units, owner, assigned_to,
-               breakdown, evidence, explanation, opened_at, due_at, valid_from, valid_to, closed, by_clock, known_from, end_known_from,
-               known_to)
+               breakdown, evidence, explanation, opened_at, due_at, valid_from, valid_to, lapses_at, closed, by_clock, known_from,
+               end_known_from, known_to)
     FROM STDIN"""
 _MONEY_COPY = """
     COPY money_moves (return_no, merchant, occurred_at, recorded_at, fact, side, document, detail, currency,
@@ -213,10 +218,10 @@ _UNITS_COPY = f"COPY unit_moves (return_no, merchant, occurred_at, recorded_at, 
 _ENDINGS_TABLE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS gap_endings (
         return_no bigint, kind text, line text, currency text, valid_from timestamptz,
-        valid_to timestamptz, closed boolean, end_known_from timestamptz, known_to timestamptz
+        valid_to timestamptz, lapses_at timestamptz, closed boolean, end_known_from timestamptz, known_to timestamptz
     ) ON COMMIT DELETE ROWS"""
 _ENDINGS = """
-    UPDATE gaps SET valid_to = e.valid_to, closed = e.closed, known_to = e.known_to,
+    UPDATE gaps SET valid_to = e.valid_to, lapses_at = e.lapses_at, closed = e.closed, known_to = e.known_to,
                     end_known_from = coalesce(e.end_known_from, gaps.end_known_from)
     FROM gap_endings AS e
     WHERE gaps.return_no = e.return_no AND gaps.known_to = 'infinity' AND gaps.kind = e.kind AND gaps.valid_from = e.valid_from

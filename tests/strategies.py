@@ -97,4 +97,6 @@ def policies() -> st.SearchStrategy[Policy]:
         tolerance=st.fixed_dictionaries({}, optional={"GBP": st.sampled_from(("0", "0.01", "5.00")), "JPY": st.just("100")}),
         exchange_order_on=st.sampled_from(("initiated", "scanned", "received", "inspected", "never")),
         dispositions=st.dictionaries(st.sampled_from((*DISPOSITIONS, *UNMAPPED)), _TREATMENT, max_size=3),
+        payouts=st.booleans(),
+        payout_after=_DAYS,
     )

@@ -82,11 +82,11 @@ def _is_over(row: Mapping[str, Any], at: datetime, known_at: datetime | None) ->
     return known_at is None or row["end_known_from"] is None or row["end_known_from"] <= known_at
 
 
-# Infinity is no instant of Python's.
+# Infinity is no instant of Python's. In order, so that what time has changed comes after what it was.
 _ROWS: Final = f"""
     SELECT r.merchant, r.platform, r.return_id, g.kind, g.line, g.currency, g.amount_minor, g.valid_from, g.by_clock, g.known_from,
         nullif(g.valid_to, 'infinity') AS valid_to, nullif(g.known_to, 'infinity') AS known_to,
         nullif(g.end_known_from, 'infinity') AS end_known_from
     FROM unnest(%s::text[], %s::text[], %s::text[]) AS k (merchant, platform, return_id)
     JOIN returns r USING (merchant, platform, return_id) JOIN gaps g USING (return_no)
-    WHERE g.kind <> '{TOLERATED}'"""  # noqa: S608 - a constant
+    WHERE g.kind <> '{TOLERATED}' ORDER BY g.valid_from"""  # noqa: S608 - a constant

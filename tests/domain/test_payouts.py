@@ -69,19 +69,39 @@ def test_the_time_allowed_is_the_merchants() -> None:
     assert amounts(3, story, Policy(payouts=True, payout_after=timedelta(days=1))) == {"payout_missing": "20.00 GBP"}
 
 
-def test_refunds_of_one_currency_are_missed_together_from_the_first_on() -> None:
+def test_each_refund_is_missed_when_its_own_time_is_over() -> None:
     story = [
         by_card("20.00", 2),
         by_card("5.00", 6, refund="RF-2", payment="T-2"),
         by_card("7.00", 4, refund="RF-3", payment="T-3", currency="EUR"),
     ]
-    assert amounts(9, story) == {"payout_missing": "25.00 GBP"}
-    assert amounts(11, story) == {"payout_missing": "25.00 GBP", "payout_missing EUR": "7.00 EUR"}
-    says = open_at(9, story, LOOKED_FOR)["payout_missing"].says
-    assert says == "Refunds RF-1 and RF-2 paid 25.00 GBP together, the first on 2 Oct 2026; no payout holds them, and 7 days have passed."
+    assert [amounts(at, story).get("payout_missing") for at in (8, 9, 12, 13)] == [None, "20.00 GBP", "20.00 GBP", "25.00 GBP"]
+    assert [amounts(at, story).get("payout_missing EUR") for at in (10, 11)] == [None, "7.00 EUR"]
+    early, late = (open_at(at, story, LOOKED_FOR)["payout_missing"] for at in (9, 13))
+    assert (early.evidence, late.evidence, late.opened_at) == ((1,), (1, 2), day(9))
+    assert early.says == "Refund RF-1 paid 20.00 GBP on 2 Oct 2026; no payout holds it, and 7 days have passed."
+    assert (
+        late.says == "Refunds RF-1 and RF-2 paid 25.00 GBP together, the first on 2 Oct 2026; no payout holds them, and 7 days have passed."
+    )
     # The first is settled: the other has its own week.
     story.append(settled("20.00", at=10))
-    assert [amounts(at, story).get("payout_missing") for at in (9, 10, 12, 13)] == ["25.00 GBP", None, None, "5.00 GBP"]
+    assert [amounts(at, story).get("payout_missing") for at in (9, 10, 12, 13)] == ["20.00 GBP", None, None, "5.00 GBP"]
+
+
+def test_what_time_will_change_is_known_beforehand_and_the_same_once_it_has() -> None:
+    story = [by_card("20.00", 2), by_card("5.00", 6, refund="RF-2", payment="T-2")]
+    later = folded([*story, told("ExchangeOrdered", 30, order="X", status="draft")], LOOKED_FOR)
+    for known in (folded(story, LOOKED_FOR), later):
+        first, second = (one for one in known.segments() if one.kind == "payout_missing")
+        assert (first.valid_to, first.lapsed, first.closed, first.by_clock) == (second.valid_from, True, False, True)
+        assert (second.valid_to, second.by_clock, second.opened_at) == (None, True, first.opened_at)
+    # A payout that comes before then leaves the first one as it is.
+    (only,) = (
+        one
+        for one in folded([*story, settled("5.00", 10, refund="RF-2", payment="T-2")], LOOKED_FOR).segments()
+        if one.kind == "payout_missing"
+    )
+    assert (only.amount_minor, only.valid_to, only.lapsed) == (2000, None, False)
 
 
 def test_time_passes_beside_other_timers() -> None:

@@ -29,7 +29,7 @@ class Register:
         for segment in lesson.change.withdrawn:
             assert self.segments.pop(segment.identity) == segment
         for segment in lesson.change.ended:
-            assert self.segments[segment.identity] == segment._replace(valid_to=None, closed=False)
+            assert self.segments[segment.identity] == segment.unended()
             self.segments[segment.identity] = segment
         for segment in lesson.change.added:
             assert segment.identity not in self.segments
