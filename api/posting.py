@@ -181,7 +181,7 @@ def _desk(house: House, erp: Erp, shop: Shop, stack: ExitStack) -> Desk:
     settle = erp.settle if erp.settle is not None else SETTLE
     workers = [Worker(shop, erp.name, hand(), every, acknowledged_later=later, settle=settle) for _ in range(WORKERS)]
     merchants = sorted({connection.merchant for connection in house.connections if connection.erp == erp.name})
-    drift = None if every is None else Drift(shop, erp.name, hand(), merchants, every)
+    drift = None if every is None else Drift(shop, erp.name, hand(), merchants, every, settle)
     return Desk(erp_account(erp.name), workers, drift, Proof(shop, erp.name, hand()) if drift is not None else None)
 
 

@@ -190,7 +190,8 @@ def _retry(state: ReturnState, gaps: list[Gap], now: datetime, decision: Retry) 
         answer = work.answers.get(one)
         if answer is None:
             continue
-        voided_at = state.voided_at.get((work.issued[one].erp, answer.document))
+        note = (work.issued[one].erp, answer.document)
+        voided_at = state.voided_at.get(note) if note in state.voided else None
         if answer.status in ("declined", "unknown"):
             after.append(answer.at[0])
         elif answer.status == "accepted" and work.issued[one].kind == "post_credit_note" and voided_at is not None:

@@ -88,7 +88,7 @@ class MovedToQuarantine(Content):
 
 
 class CreditNoteAmended(Content):
-    """A credit note was changed in the ERP after it was booked: this is what it credits from here on."""
+    """A credit note was changed in the ERP after it was booked, or was void and is active again: this is what it credits from here on."""
 
     credit_note: Name
     erp: Name

@@ -77,14 +77,13 @@ def money_moves(before: ReturnState, after: ReturnState, fact: Fact, at: datetim
         case CreditNoted():
             counts = 0 if _is_gone(after, (fact.erp, fact.credit_note)) else 1
             return [_note(name, at, after, (fact.erp, fact.credit_note), counts)]
-        case CreditNoteVoided() | DocumentAssigned() if (fact.erp, fact.credit_note) in before.notes:
-            was_gone = _is_gone(before, (fact.erp, fact.credit_note))
-            return [] if was_gone else [_note(name, at, before, (fact.erp, fact.credit_note), -1)]
-        case CreditNoteAmended() if (fact.erp, fact.credit_note) in before.notes:
+        case CreditNoteVoided() | DocumentAssigned() | CreditNoteAmended() if (fact.erp, fact.credit_note) in before.notes:
             key = (fact.erp, fact.credit_note)
-            if _is_gone(before, key) or before.note(key) == after.note(key):
+            was_gone, is_gone = _is_gone(before, key), _is_gone(after, key)
+            if was_gone == is_gone and (is_gone or before.note(key) == after.note(key)):
                 return []
-            return [_note(name, at, before, key, -1), _note(name, at, after, key, 1)]
+            was = [] if was_gone else [_note(name, at, before, key, -1)]
+            return was if is_gone else [*was, _note(name, at, after, key, 1)]
         case _:
             return []
     return [_money(name, at, "refunded", told.refund, told.method, told.currency, told.amount, sign)]

@@ -235,9 +235,9 @@ def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnS
             new.told_at = {**state.told_at, (fact.erp, fact.credit_note): at}
             new.note_numbers = _more(state.note_numbers, (fact.erp, fact.credit_note), number)
         case CreditNoteVoided():
-            new.voided = state.voided | {(fact.erp, fact.credit_note)}
             before_it = state.voided_at.get((fact.erp, fact.credit_note), at)
             new.voided_at = {**state.voided_at, (fact.erp, fact.credit_note): max(at, before_it)}
+            new.voided = _voided(new, (fact.erp, fact.credit_note))
             new.note_numbers = _more(state.note_numbers, (fact.erp, fact.credit_note), number)
         case ExchangeOrdered():
             told = state.exchange_orders.get(fact.order)
@@ -255,6 +255,7 @@ def evolve(state: ReturnState, fact: Fact, at: datetime, number: int) -> ReturnS
         case _:
             new.work = evolve_work(state.work, fact, at, number)
             if isinstance(fact, CreditNoteAmended):
+                new.voided = _voided(new, (fact.erp, fact.credit_note))
                 new.note_numbers = _more(state.note_numbers, (fact.erp, fact.credit_note), number)
             elif isinstance(fact, DispositionChosen):
                 _number(new, fact, fact.line, number)
@@ -298,6 +299,13 @@ def _number(new: ReturnState, fact: Fact, subject: str | None, number: int) -> N
     before = new.numbers.get(key, ())
     if not before or before[-1] != number:
         new.numbers = {**new.numbers, key: (*before, number)}
+
+
+def _voided(state: ReturnState, key: NoteKey) -> frozenset[NoteKey]:
+    """A void counts until the ERP tells later on what the note credits from then on: undone by hand, and authorised again."""
+    voided_at, amended = state.voided_at.get(key), state.work.amended.get(key)
+    gone = voided_at is not None and (amended is None or amended.at[0] <= voided_at)
+    return state.voided | {key} if gone else state.voided - {key}
 
 
 def _more(numbers: dict[AnyKey, tuple[int, ...]], key: AnyKey, number: int) -> dict[AnyKey, tuple[int, ...]]:

@@ -61,9 +61,11 @@ class Work:
 
 
 class Unfinished(NamedTuple):
-    """Begun and not finished: a draft, or the first of several writes. `carry_out` finishes it. `reference` is the vendor's name for it."""
+    """Begun and not finished: a draft, or the first of several writes. `carry_out` finishes it. `reference` is the vendor's name for it;
+    `stands`: does the document itself count there, and something beside it is missing?"""
 
     reference: str
+    stands: bool = True
 
 
 class NotThere(NamedTuple):

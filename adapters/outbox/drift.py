@@ -19,6 +19,8 @@ from adapters.outbox.places import Place, keep
 from adapters.outbox.reading import Reader, Told
 from adapters.outbox.shop import Shop
 from adapters.outbox.terms import erp_account
+from adapters.outbox.vanished import Vanished, mark_seen
+from adapters.outbox.worker import SETTLE
 from adapters.vendor.answers import VendorError, VendorTrouble
 
 log = logging.getLogger("returns_ledger")
@@ -27,11 +29,13 @@ log = logging.getLogger("returns_ledger")
 class Drift:
     """One ERP's, for one thread. `merchants` post to it; a document that names no return belongs to the first of them."""
 
-    def __init__(self, shop: Shop, name: str, erp: Erp, merchants: Sequence[str], every: timedelta) -> None:
+    def __init__(self, shop: Shop, name: str, erp: Erp, merchants: Sequence[str], every: timedelta, settle: timedelta = SETTLE) -> None:
         self._shop, self._name, self._erp, self._every = shop, name, erp, every
         self._account = erp_account(name)
         self._reader = Reader(shop.ledger, shop.pool, name, merchants)
+        self._vanished = Vanished(shop, name, self._account, erp, settle)
         self._pages: Iterator[Changes] | None = None
+        self._began = shop.clock()
 
     @property
     def under_way(self) -> bool:
@@ -48,11 +52,13 @@ class Drift:
         """Begin, or go on by a page; False once there is nothing more for now."""
         try:
             if self._pages is None:
-                self._pages = self._erp.changes(self._cursor(), self._shop.clock())
+                self._began = self._shop.clock()
+                self._pages = self._erp.changes(self._cursor(), self._began)
             page = next(self._pages, None)
             if page is not None:
                 self._take(page)
                 return True
+            self._vanished.look(self._began)
             self._finish()
         except VendorError as failure:
             self._fail(failure)
@@ -75,6 +81,7 @@ class Drift:
         def also(cursor: Cursor[Any], _: Sequence[Appended]) -> None:
             for place, order in places:
                 keep(cursor, place, order)
+            mark_seen(cursor, self._account, page.documents, self._shop.clock())
             cursor.execute(_MOVE_ON, (json.dumps(page.cursor), self._shop.clock(), self._account))
 
         if facts:

@@ -11,7 +11,7 @@ from domain.returns import Recorded, ReturnState, evolve
 from domain.stored import stream_of
 from domain.telling import ReturnKey, Telling
 
-_TICK = timedelta(microseconds=1)
+TICK = timedelta(microseconds=1)
 
 
 def fold(key: ReturnKey, events: Iterable[Recorded]) -> ReturnState:
@@ -47,4 +47,4 @@ def told(key: ReturnKey, at: datetime, fact: Fact, cause: str, source_id: str | 
 def answered_at(state: ReturnState, instruction: str, now: datetime) -> datetime:
     """Now, but later than the answer before it, whatever the clocks of two machines say: of two answers the later one counts."""
     before = state.work.answers.get(instruction)
-    return now if before is None else max(now, before.at[0] + _TICK)
+    return now if before is None else max(now, before.at[0] + TICK)

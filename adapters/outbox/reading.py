@@ -13,7 +13,7 @@ from adapters.erps import port
 from adapters.erps.port import ErpDocument
 from adapters.event_store import Ledger, Prepared
 from adapters.outbox.documents import by_sku, lines_of
-from adapters.outbox.folding import answered_at, fold_one, told
+from adapters.outbox.folding import TICK, answered_at, fold_one, told
 from adapters.outbox.places import CREDIT_NOTE, EXCHANGE_ORDER, Place, places_of, returns_of_order
 from adapters.outbox.terms import order_key
 from domain.content import Amount
@@ -95,22 +95,27 @@ class Reader:
         return Told([self._tell(key, min(document.at, now), note)], [(place, order)])
 
     def _changed(self, key: ReturnKey, document: ErpDocument, alone: bool, now: datetime) -> list[Prepared]:
-        """A note that the ledger knows: voided since, or changed. One that stands on several returns says not whose part changed."""
+        """A note that the ledger knows: voided since, or changed, or active once more. One that stands on several returns says not whose
+        part changed."""
         state = fold_one(self._ledger, key)
         name = (self._erp, document.number)
-        if name not in state.notes or name in state.voided or name in state.work.moved_away:
+        if name not in state.notes or name in state.work.moved_away:
             return []
         if document.status == "voided":
-            return [self._tell(key, now, CreditNoteVoided(credit_note=document.number, erp=self._erp))]
+            return [] if name in state.voided else [self._tell(key, now, CreditNoteVoided(credit_note=document.number, erp=self._erp))]
         note = state.note(name)
         assert document.amount is not None
         assert document.currency is not None
-        if not alone or (note.currency == document.currency and not _differ(note.amount, document.amount)):
+        same = note.currency == document.currency and not _differ(note.amount, document.amount)
+        if name in state.voided:
+            now = max(now, state.voided_at[name] + TICK)
+        elif same or not alone:
             return []
-        lines = by_sku(document.lines) if state.is_document else lines_of(state, document.lines)
-        amended = CreditNoteAmended(
-            credit_note=document.number, erp=self._erp, currency=document.currency, amount=document.amount, lines=lines
-        )
+        currency, amount, lines = note.currency, note.amount, note.lines
+        if alone:
+            currency, amount = document.currency, document.amount
+            lines = by_sku(document.lines) if state.is_document else lines_of(state, document.lines)
+        amended = CreditNoteAmended(credit_note=document.number, erp=self._erp, currency=currency, amount=amount, lines=lines)
         return [self._tell(key, now, amended)]
 
     def _exchange(self, document: ErpDocument, now: datetime) -> Told:

@@ -20,7 +20,7 @@ from adapters.erps.port import FoundTwice, NotThere, Unfinished, Work
 from adapters.event_store import LedgerError, Prepared, UnreadableEvent
 from adapters.inbox.schedule import next_try
 from adapters.outbox import accounts, queue
-from adapters.outbox.folding import answered_at, fold_one, told
+from adapters.outbox.folding import TICK, answered_at, fold_one, told
 from adapters.outbox.looking import Hand, look, work_of
 from adapters.outbox.places import CREDIT_NOTE, EXCHANGE_ORDER, Place, keep
 from adapters.outbox.queue import Change, Row
@@ -28,7 +28,7 @@ from adapters.outbox.shop import LOOK_AGAIN, Shop
 from adapters.outbox.terms import MATCH_ORDER, erp_account
 from adapters.vendor.answers import Accepted, Answer, Declined, Unknown, VendorRefused, VendorTrouble
 from adapters.vendor.quota import QuotaSpent
-from domain.erp_facts import InstructionAbandoned, InstructionDeclined, InstructionIssued, OutcomeUnknown
+from domain.erp_facts import CreditNoteAmended, InstructionAbandoned, InstructionDeclined, InstructionIssued, OutcomeUnknown
 from domain.facts import CreditNoted, ExchangeOrdered
 from domain.instructions import consequences
 from domain.returns import ReturnState
@@ -223,7 +223,13 @@ class Worker:
     def _accepted(self, row: Row, state: ReturnState, issued: InstructionIssued, answer: Accepted) -> None:
         at = answered_at(state, row.id, self._shop.clock())
         cause, source = f"instruction:{row.id}", f"accepted/{row.id}"
-        facts = consequences(issued, answer.reference, answer.amount)
+        facts = [*consequences(issued, answer.reference, answer.amount)]
+        for fact in tuple(facts):
+            if isinstance(fact, CreditNoted) and (name := (fact.erp, fact.credit_note)) in state.voided:
+                # A note that was undone, and is gone on with: it is active again.
+                at = max(at, state.voided_at[name] + TICK)
+                told_again = {"credit_note", "erp", "currency", "amount", "lines"}
+                facts.append(CreditNoteAmended.model_validate(fact.model_dump(include=told_again)))
         prepared = [told(row.key, at, fact, cause, f"{source}/{place}" if place else source) for place, fact in enumerate(facts)]
         documents = [
             Place(self._name, CREDIT_NOTE if isinstance(fact, CreditNoted) else EXCHANGE_ORDER, answer.reference, row.key)

@@ -62,7 +62,7 @@ class Notes:
             return NotThere(f"the {len(sale.notes)} credit notes of {sale.number or sale.id}")
         note = ours[0]
         if not note.active or self._refund_is_due(work, sale, note) or not self._goods.are_done(work, _beside(work, sale, note)):
-            return Unfinished(note.number or note.task)
+            return Unfinished(note.number or note.task, note.active)
         return self._accepted(work, sale, note)
 
     # Doing

@@ -30,6 +30,7 @@ class BookErp:
     sent: list[str] = field(default_factory=list)
     by_hand: list[ErpDocument] = field(default_factory=list)
     voided: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     amended: dict[str, int] = field(default_factory=dict)
     misplaced: dict[str, str] = field(default_factory=dict)
     fall_after_write: bool = False
@@ -129,7 +130,8 @@ class BookErp:
             os.fsync(file.fileno())
 
     def _rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.book.read_text().splitlines()] if self.book.exists() else []
+        rows = [json.loads(line) for line in self.book.read_text().splitlines()] if self.book.exists() else []
+        return [row for row in rows if row["number"] not in self.removed]
 
     def _document(self, row: dict[str, Any]) -> ErpDocument:
         lines = tuple(DocumentLine(one, sku, n, None, None, self.misplaced.get(row["instruction"], to)) for one, sku, n, to in row["lines"])

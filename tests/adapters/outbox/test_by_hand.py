@@ -11,7 +11,11 @@ import pytest
 from adapters.outbox.folding import told
 from adapters.sandbox.faults import Faults
 from domain.decisions import RetryAsked
+from domain.gaps import clearing_gaps
+from domain.policy import Policy
 from domain.telling import ReturnKey
+from projections.moments import Moment
+from projections.tie_out import money_tie_out
 from tests.adapters.outbox.test_pairs import Pair, now, polled, start
 
 __all__ = ["start"]
@@ -56,6 +60,43 @@ def test_a_note_that_somebody_voids_is_posted_again_when_a_person_says_so(start:
 
 
 @pytest.mark.slow
+def test_a_note_that_somebody_undoes_and_authorises_again_counts_again(start: Callable[..., Any]) -> None:
+    with start("returngo", "cin7_core", move_on="never") as pair:
+        announced(pair)
+        pair.tell("Received")
+        (note,) = pair.wait(lambda state: bool(state.active_notes()), "a credit note").active_notes()
+        pair.tell("Refunded", refund="RF-1", currency="GBP", amount={"total": "48.00"}, method="original_payment")
+        seen_at = now()
+        pair.wait(lambda _: polled(pair) > seen_at + timedelta(seconds=2), "it is read back")
+        pair.front.seed({"by_hand": [{"undo": note.credit_note}]})
+        pair.wait(lambda state: bool(state.voided), "that it was undone is read back")
+        assert clearing(pair) == ["refund_without_credit_note"]
+        pair.front.seed({"by_hand": [{"authorise": note.credit_note}]})
+        state = pair.wait(lambda state: bool(state.active_notes()), "that it is authorised is read back")
+        assert [(one.credit_note, one.amount.total) for one in state.active_notes()] == [(note.credit_note, 4800)]
+        assert clearing(pair) == []
+        pair.house.catch_up()
+        with pair.house.connection() as conn:
+            rows = money_tie_out(conn, Moment(now()))
+        assert [(row["refunded"], row["credited"], row["difference"]) for row in rows] == [("48.00", "48.00", "0.00")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["linnworks", "cin7_core"])
+def test_a_note_that_is_gone_before_anybody_read_it_back_opens_its_gap(start: Callable[..., Any], kind: str) -> None:
+    with start("returngo", kind, of_erp={"poll": "20s", "settle": "1s"}, move_on="never") as pair:
+        pair.wait(lambda _: polled(pair) > now() - timedelta(seconds=8), "the first read-back")
+        announced(pair)
+        pair.tell("Received")
+        pair.tell("Refunded", refund="RF-1", currency="GBP", amount={"total": "48.00"}, method="original_payment")
+        (note,) = pair.wait(lambda state: bool(state.active_notes()), "a credit note").active_notes()
+        removed = {"remove_refund": note.credit_note} if kind == "linnworks" else {"undo": note.credit_note}
+        pair.front.seed({"by_hand": [removed]})
+        pair.wait(lambda state: bool(state.voided), "that it is gone is noticed")
+        assert clearing(pair) == ["refund_without_credit_note"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_note_by_hand_stands_on_its_return_or_for_itself(start: Callable[..., Any], kind: str) -> None:
     with start("returngo", kind, move_on="never") as pair:
@@ -81,6 +122,10 @@ def test_whatever_the_line_does_each_return_is_credited_once(start: Callable[...
         pair.tell("Received")
         pair.wait(lambda state: bool(state.active_notes()), "a note in spite of all", 240)
         assert len(pair.state().active_notes()) == 1
+
+
+def clearing(pair: Pair) -> list[str]:
+    return [str(gap.kind) for gap in clearing_gaps(pair.state(), Policy())]
 
 
 def orphans(pair: Pair) -> int:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from adapters.erps.port import DocumentLine, ErpDocument
 from adapters.outbox.drift import Drift
 from adapters.outbox.folding import fold_one
 from domain.content import Amount
+from domain.deciding import Retry, rule
 from domain.decisions import RetryAsked
+from domain.gaps import open_gaps
+from domain.refusals import Unfitting
 from domain.telling import ReturnKey
 from tests.adapters.outbox.conftest import BEGINS, EVERY, Bench
 from tests.adapters.outbox.ledgers_erp import DOWN, LOST_AFTER
@@ -27,6 +32,10 @@ def credited(bench: Bench, return_id: str = "R-1") -> None:
     bench.announce(return_id)
     bench.tell("Received", return_id)
     bench.work()
+
+
+def kinds(bench: Bench) -> set[str]:
+    return {str(gap.kind) for gap in open_gaps(bench.state(), bench.terms.policy, bench.at)}
 
 
 def note(number: str, total: int, *, instruction: str | None = None) -> ErpDocument:
@@ -54,6 +63,41 @@ def test_a_note_voided_by_hand_is_told_and_not_posted_again_until_a_person_says_
     bench.record(RetryAsked(reason="voided by mistake"))
     bench.work()
     assert len(bench.erp.documents("post_credit_note")) == 2
+
+
+def test_a_note_that_is_active_again_after_it_was_voided_counts_again(bench: Bench) -> None:
+    credited(bench)
+    bench.tell("Refunded", refund="RF-1", currency="GBP", amount={"total": "48.00"}, method="original_payment")
+    bench.erp.voided.add("D-1")
+    poll(bench)
+    assert bench.state().active_notes() == []
+    assert "refund_without_credit_note" in kinds(bench)
+    bench.erp.voided.clear()
+    for _ in range(2):
+        bench.later(minutes=1)
+        poll(bench)
+    assert [one.credit_note for one in bench.state().active_notes()] == ["D-1"]
+    assert kinds(bench) == {"uninspected_items"}
+    assert bench.facts()[-2:] == ["CreditNoteVoided", "CreditNoteAmended"]
+    with pytest.raises(Unfitting):
+        rule(bench.state(), bench.terms.policy, bench.at, Retry())
+    bench.erp.voided.add("D-1")
+    bench.later(minutes=1)
+    poll(bench)
+    assert bench.state().active_notes() == []
+
+
+def test_a_note_that_is_gone_before_the_first_read_back_is_noticed(bench: Bench) -> None:
+    credited(bench)
+    bench.erp.removed.add("D-1")
+    early = Drift(bench.shop, "uk-erp", bench.erp, ["acme"], EVERY)
+    while early.step():
+        pass
+    assert "CreditNoteVoided" not in bench.facts(), "what was written a moment ago may not show yet"
+    for _ in range(2):
+        poll(bench)
+    assert bench.facts().count("CreditNoteVoided") == 1
+    assert bench.state().active_notes() == []
 
 
 def test_a_note_changed_by_hand_is_told_once(bench: Bench) -> None:

@@ -102,12 +102,21 @@ CREDENTIALS = {
 
 
 @contextmanager
-def working(database: str, schema: str, tmp_path: Path, platform: str, kind: str, **policy: Any) -> Iterator[Pair]:
+def working(
+    database: str, schema: str, tmp_path: Path, platform: str, kind: str, of_erp: dict[str, Any] | None = None, **policy: Any
+) -> Iterator[Pair]:
     front, told = MAKERS[kind]()
     prefix = kind.replace("_", "-")
     with served(sandbox_app({prefix: front})) as address:  # type: ignore[arg-type]  # any ASGI application will do
         credentials = {name: address + said if said.startswith("/") else said for name, said in told["credentials"].items()}
-        erp = {"name": "erp", "kind": kind, "base_url": address + told["base_url"], "credentials": credentials, "poll": "1s"}
+        erp = {
+            "name": "erp",
+            "kind": kind,
+            "base_url": address + told["base_url"],
+            "credentials": credentials,
+            "poll": "1s",
+            **(of_erp or {}),
+        }
         if kind == "cin7_core":
             erp["accounts"] = {"write_off": "404", "adjustment": "403"}
         connection = {"name": "uk", "merchant": "acme", "platform": platform, "credentials": CREDENTIALS[platform], "erp": "erp"}
