@@ -1,8 +1,9 @@
-"""The journal as files for others to check: CSV for people and spreadsheets, hledger and beancount as complete ledgers."""
+"""The journal as files for others to check: CSV for people and spreadsheets, JSON Lines for programs, hledger and beancount as ledgers."""
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, Final, TextIO
@@ -18,7 +19,7 @@ COLUMNS = ("date", "occurred_at", "merchant", "platform", "return", "fact", "doc
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Progress = Callable[[int], None]
-FORMATS: Final = ("csv", "hledger", "beancount")
+FORMATS: Final = ("csv", "hledger", "beancount", "json")
 
 
 def write_journal(conn: Connection[Any], stream: TextIO, form: str, span: Span, progress: Progress = lambda _: None) -> int:
@@ -34,6 +35,8 @@ def write_journal(conn: Connection[Any], stream: TextIO, form: str, span: Span, 
                 _write_csv(stream, told)
             case "hledger":
                 journal_hledger.write(stream, currencies(conn, span), skus(conn, span), told)
+            case "json":
+                stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for entry in told for row in posting_rows(entry))
             case "beancount":
                 journal_beancount.write(stream, currencies(conn, span), skus(conn, span), told)
             case _:

@@ -29,9 +29,11 @@ OLDEST_POSTGRES = 150_000
 LAG_EVENTS = 10_000
 
 
-def migrate_house(house: HouseOption = None, config: ConfigOption = None) -> None:
+def migrate_house(json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
     """Bring the database up to date. Every command does it by itself; this one does nothing else."""
     with asked_house(house, config, fresh=False) as opened:
+        if json:
+            write_json({"schema": opened.schema, "up_to_date": True})
         talk(f"{opened.schema} is up to date.")
 
 
@@ -70,22 +72,30 @@ def list_keys(json: JsonOption = False, house: HouseOption = None, config: Confi
 
 
 @keys.command("revoke")
-def revoke_key(id_: Annotated[str, typer.Argument(metavar="ID")], house: HouseOption = None, config: ConfigOption = None) -> None:
+def revoke_key(
+    id_: Annotated[str, typer.Argument(metavar="ID")],
+    json: JsonOption = False,
+    house: HouseOption = None,
+    config: ConfigOption = None,
+) -> None:
     """Make a key useless from now on."""
     with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
         if not key_ring.revoke(conn, id_, datetime.now(UTC)):
             fail(f"there is no key {id_!r} that could be revoked; `returns-ledger key list` shows them")
+    if json:
+        write_json({"id": id_, "revoked": True})
     talk(f"key {id_} is revoked")
 
 
 @configuration.command("show")
 def show_config(
     redacted: Annotated[bool, typer.Option("--redacted", help="Secrets are never shown; this option says that you know.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="On one line.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """The configuration in force, defaults and environment included, as JSON. Secrets are shown as stars."""
     settings = load_settings(config)
-    print(settings.model_dump_json(indent=2, by_alias=True))
+    print(settings.model_dump_json(indent=None if json else 2, by_alias=True))
 
 
 def doctor(json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:

@@ -35,10 +35,12 @@ def journal(
     from_: DayOption = None,
     to: ToOption = None,
     merchant: Annotated[str | None, typer.Option("--merchant")] = None,
+    json: JsonOption = False,
     house: HouseOption = None,
     config: ConfigOption = None,
 ) -> None:
     """The double-entry journal, money and units alike, as a complete file for a spreadsheet, hledger or beancount."""
+    format_ = "json" if json else format_
     if format_ not in FORMATS:
         raise typer.BadParameter(f"{format_!r}: choose from {', '.join(FORMATS)}", param_hint="--format")
     span = Span(_instant(from_, "--from", end=False), _instant(to, "--to", end=True), merchant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -237,4 +238,19 @@ def test_keys_are_shown_once(terminal: Terminal) -> None:
     listed = terminal.type("key", "list", "--json")
     assert made["key"] not in listed.out
     assert listed.rows[0]["id"] == made["id"]
-    assert terminal.type("key", "revoke", made["id"]).code == 0
+    assert terminal.type("key", "revoke", made["id"], "--json").rows == [{"id": made["id"], "revoked": True}]
+
+
+def test_what_has_a_single_result_tells_it_as_one_object(terminal: Terminal) -> None:
+    [brought] = terminal.type("migrate", "--json").rows
+    assert brought["up_to_date"] is True
+    [shown] = terminal.type("config", "show", "--redacted", "--json").rows
+    assert shown["schema"] == brought["schema"]
+
+
+def test_the_journal_as_json_lines_says_what_the_csv_says(told: Terminal) -> None:
+    rows = told.type("journal", "--json").rows
+    headings, *lines = csv.reader(told.type("journal", "--format", "csv").out.splitlines())
+    assert rows
+    assert [["" if cell is None else cell for cell in row.values()] for row in rows] == lines
+    assert list(rows[0]) == headings
