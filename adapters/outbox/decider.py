@@ -21,6 +21,7 @@ from adapters.outbox.folding import fold, read_returns, told
 from adapters.outbox.places import Places, Resettled, returns_of_orphans
 from adapters.outbox.siblings import Siblings
 from adapters.outbox.terms import Terms, TermsOf
+from adapters.outbox.undecided import forget_undecided, keep_undecided, undecided_keys
 from domain.erp_facts import InstructionAbandoned, InstructionIssued
 from domain.matching import Credited
 from domain.policy import Policy
@@ -110,12 +111,14 @@ class Decider:
         return True
 
     def _reunite(self) -> None:
-        """A document and its return may have come at the same moment, and missed each other: from time to time they are looked for."""
+        """A document and its return may have come at the same moment, and missed each other: from time to time they are looked for; and
+        what could not be decided on is tried again."""
         now = self._clock()
         if self._reunited_at is None or now - self._reunited_at >= REUNITE_EVERY:
             self._reunited_at = now
             with self._pool.connection() as conn:
-                keys = [key for key in returns_of_orphans(conn) if self._terms_of(key) is not None]
+                found = dict.fromkeys([*returns_of_orphans(conn), *undecided_keys(conn)])
+            keys = [key for key in found if self._terms_of(key) is not None]
             for first in range(0, len(keys), RETURNS_AT_ONCE):
                 self._decide_apart(keys[first : first + RETURNS_AT_ONCE])
 
@@ -136,9 +139,11 @@ class Decider:
             self.decide(keys)
         except (psycopg.OperationalError, LedgerUnavailable, LedgerBusy):
             raise
-        except Exception:
+        except Exception as broken:
             if len(keys) == 1:
                 log.exception("outbox: what was decided on %s could not be recorded", keys[0])
+                with self._pool.connection() as conn:
+                    keep_undecided(conn, {keys[0]: broken}, self._clock())
                 return
             middle = len(keys) // 2
             self._decide_apart(keys[:middle])
@@ -151,7 +156,8 @@ class Decider:
         places = Places(self._ledger, self._pool, self._clock())
         decisions: list[_Decision] = []
         resettled: list[Resettled] = []
-        states = self._fold(histories)
+        failed: dict[ReturnKey, Exception] = {}
+        states = self._fold(histories, failed)
         siblings.expect(states.values())
         for key, state in states.items():
             terms = self._terms_of(key)
@@ -162,19 +168,24 @@ class Decider:
                     resettled += moved
                     continue
                 decision = self._decide_one(state, terms, len(histories[key]), siblings)
-            except Exception:  # our mistake, or a fact that nobody thought of: this return waits, the others go on
+            except Exception as broken:  # our mistake, or a fact that nobody thought of: this return waits, the others go on
                 log.exception("outbox: %s could not be decided on", key)
+                failed[key] = broken
                 continue
             decisions.append(decision)
             siblings.learn(_after(decision, self._clock()))
         self._record(decisions, resettled, places)
+        with self._pool.connection() as conn:
+            forget_undecided(conn, states.keys() - failed.keys())
+            keep_undecided(conn, failed, self._clock())
 
-    def _fold(self, histories: Mapping[ReturnKey, Sequence[Recorded]]) -> dict[ReturnKey, ReturnState]:
+    def _fold(self, histories: Mapping[ReturnKey, Sequence[Recorded]], failed: dict[ReturnKey, Exception]) -> dict[ReturnKey, ReturnState]:
         states: dict[ReturnKey, ReturnState] = {}
         for key, events in histories.items():
             try:
                 states[key] = fold(key, events)
-            except Exception:  # it is set aside by the projections, and shown; the others go on
+            except Exception as broken:  # it is set aside by the projections, and shown; the others go on
+                failed[key] = broken
                 log.exception("outbox: %s could not be folded", key)
         return states
 

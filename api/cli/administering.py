@@ -14,6 +14,7 @@ from adapters import keys as key_ring
 from adapters.event_store import LedgerError
 from adapters.inbox.sealing import SealError
 from adapters.migrations import pending
+from adapters.outbox.undecided import count_undecided, undecided_rows
 from adapters.platforms.port import SIGNING
 from adapters.postgres.embedded import EmbeddedError
 from api.bootstrap import House, open_house
@@ -158,6 +159,10 @@ def _examine_house(settings: Settings, opened: House) -> Iterator[tuple[str, boo
             not count,
             "no return" if not count else f"{count} returns that could not be folded ({shown}): `returns-ledger rebuild` tries them again",
         )
+        undecided, stuck = count_undecided(conn), undecided_rows(conn, 5)
+        shown = "; ".join("/".join((row["merchant"], row["platform"], row["return"])) + f": {row['error']}" for row in stuck)
+        said = f"{undecided} returns that nothing could be decided on ({shown}): `outbox undecided` shows them"
+        yield "decisions", not undecided, said if undecided else "none is missing"
         yield ("inbox", *_examine_inbox(opened, conn))
     from api.connecting import check_connection  # it brings all that is needed to ask a vendor
 

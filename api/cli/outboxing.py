@@ -1,4 +1,4 @@
-"""Commands about what ERPs are told to do: outbox list, show, batches, pause, resume, reset and retry."""
+"""Commands about what ERPs are told to do: outbox list, show, batches, undecided, pause, resume, reset and retry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from adapters.outbox import accounts
 from adapters.outbox.batches import batch_rows
 from adapters.outbox.listing import STATES, NoSuchInstruction, OutboxFilter, account_rows, outbox_page, show_instruction, try_again
+from adapters.outbox.undecided import undecided_rows
 from api.bootstrap import House, clock
 from api.cli.common import ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
 
@@ -69,6 +70,17 @@ def batches(json: JsonOption = False, house: HouseOption = None, config: ConfigO
         rows = batch_rows(conn)
     columns = ("id", "post_at", "waiting", "notes", "told", "booked", "proved", "note")
     write_rows(rows, style="json" if json else "table", columns=columns, right=("waiting", "notes"))
+
+
+@outbox.command("undecided")
+def undecided(json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
+    """Returns that nothing could be decided on, and why: the others go on, and these are tried again from time to time."""
+    with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
+        rows = undecided_rows(conn)
+    columns = ("merchant", "platform", "return", "first_at", "last_at", "error")
+    count = write_rows(rows, style="json" if json else "table", columns=columns)
+    if not json:
+        talk(f"{count} returns")
 
 
 @outbox.command("pause")

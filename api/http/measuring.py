@@ -13,8 +13,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from adapters.event_store import LedgerError
+from adapters.outbox.figures import BREAKERS, AccountFigures, outbox_figures
+from adapters.outbox.undecided import count_undecided
 from api.bootstrap import House, moment
 from api.http.reading import reading
+from api.posting import accounts_of
 from projections.gap_register import GapFilter
 from projections.summary import summary
 
@@ -71,6 +74,8 @@ class _HouseFigures(Collector):
             with reading(self._house) as now:
                 rows = summary(now.conn, GapFilter(), moment())
                 aside = now.conn.execute("SELECT count(*) FROM set_aside").fetchone()
+                undecided = count_undecided(now.conn)
+                outbox = outbox_figures(now.conn, accounts_of(self._house))
         except (psycopg.Error, LedgerError):
             up.add_metric((), 0)
             return [up]
@@ -81,6 +86,7 @@ class _HouseFigures(Collector):
             ("projection_position", "Up to which event the read models are folded.", now.position),
             ("projection_lag_events", "Events that are recorded and not folded yet.", now.lag),
             ("set_aside_returns", "Returns whose facts broke the projection.", aside[0] if aside else 0),
+            ("undecided_returns", "Returns that nothing could be decided on.", undecided),
         ):
             figure = GaugeMetricFamily(f"returns_ledger_{name}", meaning)
             figure.add_metric((), value)
@@ -91,4 +97,23 @@ class _HouseFigures(Collector):
         gaps = GaugeMetricFamily("returns_ledger_open_gaps", "Open gaps.", labels=("kind", "owner"))
         for (kind, owner), count in sorted(counted.items()):
             gaps.add_metric((kind, owner), count)
-        return [*figures, gaps]
+        return [*figures, gaps, *_of_accounts(outbox)]
+
+
+def _of_accounts(rows: list[AccountFigures]) -> list[GaugeMetricFamily]:
+    instructions = GaugeMetricFamily(
+        "returns_ledger_outbox_instructions",
+        "Instructions that are not done: pending, leased, waiting for their cause, of unknown outcome, dead.",
+        labels=("account", "state"),
+    )
+    oldest = GaugeMetricFamily("returns_ledger_outbox_oldest_seconds", "How long the oldest one has been due.", labels=("account",))
+    breaker = GaugeMetricFamily("returns_ledger_outbox_breaker", "1 for the state of the circuit breaker.", labels=("account", "state"))
+    paused = GaugeMetricFamily("returns_ledger_outbox_paused", "1 where somebody paused it.", labels=("account",))
+    for row in rows:
+        for state, count in row.counts.items():
+            instructions.add_metric((row.account, state), count)
+        oldest.add_metric((row.account,), row.oldest_seconds)
+        for state in BREAKERS:
+            breaker.add_metric((row.account, state), int(row.breaker == state))
+        paused.add_metric((row.account,), int(row.paused))
+    return [instructions, oldest, breaker, paused]

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from adapters.outbox import accounts
 from adapters.outbox.batches import batch_rows
 from adapters.outbox.listing import NoSuchInstruction, OutboxFilter, account_rows, outbox_page, show_instruction, try_again
+from adapters.outbox.undecided import undecided_rows
 from api.bootstrap import House, clock
 from api.http.asking import DEFAULT_LIMIT, Asked, Cursor, Limit, Words
 from api.http.auth import Permission, needs
@@ -113,6 +114,19 @@ class Batches(_Shape):
     items: list[Batch]
 
 
+class UndecidedReturn(_Shape):
+    merchant: str
+    platform: str
+    return_: Annotated[str, Field(alias="return")]
+    error: Annotated[str, Field(description="What stood in the way when it was last tried.")]
+    first_at: Instant
+    last_at: Instant
+
+
+class Undecided(_Shape):
+    items: list[UndecidedReturn]
+
+
 class Pausing(_Shape):
     by: Annotated[str, Field(min_length=1, max_length=200)]
     reason: Annotated[str | None, Field(max_length=2000)] = None
@@ -166,6 +180,17 @@ def reset(name: Name, house: TheHouse) -> Response:
     with connection(house) as conn, conn.transaction():
         accounts.reset(conn, account, clock())
     return _shown(house, account)
+
+
+@router.get(
+    "/undecided",
+    dependencies=[needs(Permission.READ)],
+    responses={200: {"model": Undecided}},
+    summary="Returns that nothing could be decided on, by a mistake of ours",
+)
+def list_undecided(house: TheHouse) -> Response:
+    with reading(house) as now:
+        return now.answer({"items": undecided_rows(now.conn)})
 
 
 @router.get(

@@ -4,8 +4,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.bootstrap import House
+from adapters.outbox.undecided import keep_undecided
+from api.bootstrap import House, clock
 from api.http import measuring
+from domain.telling import ReturnKey
 from tests.api.serving import fact, refunded, tell
 
 
@@ -46,6 +48,44 @@ def test_figures(house: House, client: httpx.Client, monkeypatch: pytest.MonkeyP
     assert told["returns_ledger_http_requests_total", "/api/returns/{merchant}/{platform}/{return_id}", "404", "GET"] == 1
     assert told["returns_ledger_http_requests_total", "404", "GET", "none"] == 1
     assert told["returns_ledger_http_request_seconds_count", "/api/gaps"] == 2
+
+
+def test_figures_of_the_outbox(house: House, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "FRESH_SECONDS", 0.0)
+    with house.connection() as conn:
+        conn.execute("INSERT INTO outbox_accounts (account, breaker, paused_at) VALUES ('erp/uk', 'open', now())")
+        for number, (state, sent, waits_for) in enumerate(ROWS):
+            conn.execute(_ROW, (f"rl-{number}", state, sent, waits_for))
+        keep_undecided(conn, {ReturnKey("acme", "returngo", "R-1"): ValueError("a mistake")}, clock())
+    told = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+    for state, count in (("pending", 2), ("unknown", 1), ("waiting", 1), ("dead", 1), ("leased", 0)):
+        assert told["returns_ledger_outbox_instructions", *sorted(("erp/uk", state))] == count, state
+    assert told["returns_ledger_outbox_breaker", "erp/uk", "open"] == 1
+    assert told["returns_ledger_outbox_breaker", "closed", "erp/uk"] == 0
+    assert told["returns_ledger_outbox_paused", "erp/uk"] == 1
+    assert told["returns_ledger_outbox_oldest_seconds", "erp/uk"] > 3_000
+    assert told["returns_ledger_undecided_returns",] == 1
+    (shown,) = client.get("/api/outbox/undecided").json()["items"]
+    assert (shown["return"], shown["error"]) == ("R-1", "ValueError: a mistake")
+
+
+# State, sent at, what it waits for: one is awaited in the usual way, one is of unknown outcome.
+ROWS = (
+    ("pending", None, None),
+    ("pending", "2026-11-20T09:00:00Z", "acknowledgement"),
+    ("pending", "2026-11-20T09:00:00Z", None),
+    ("waiting", None, "order_not_invoiced"),
+    ("dead", None, None),
+    ("done", "2026-11-20T09:00:00Z", None),
+)
+_ROW = """
+    INSERT INTO outbox (id, account, connection, merchant, platform, return_id, kind, lanes, issued_at, next_at, owner, state, sent_at,
+        waits_for)
+    VALUES (%s, 'erp/uk', 'uk', 'acme', 'returngo', 'R-9', 'book_in', '{}', now(), now() - interval '1 hour', 'ops', %s, %s, %s)"""
 
 
 def test_the_register_is_not_counted_for_every_scrape(house: House, client: httpx.Client) -> None:

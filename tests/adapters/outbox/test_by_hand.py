@@ -118,7 +118,7 @@ def test_a_note_by_hand_stands_on_its_return_or_for_itself(start: Callable[..., 
 def test_whatever_the_line_does_each_return_is_credited_once(start: Callable[..., Any], kind: str) -> None:
     with start("returngo", kind, move_on="never") as pair:
         announced(pair)
-        pair.front.set_faults(Faults(seed=4, torn_answer=0.25, server_error=0.15))
+        pair.front.set_faults(Faults(seed=4, torn_answer=0.1, server_error=0.05))
         pair.tell("Received")
         pair.wait(lambda state: bool(state.active_notes()), "a note in spite of all", 240)
         assert len(pair.state().active_notes()) == 1

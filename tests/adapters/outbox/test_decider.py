@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.outbox.decider import Decider
+from adapters.outbox.undecided import undecided_rows
 from domain.matching import Credited
 from domain.policy import Policy
 from domain.process import Plan, plan
@@ -32,3 +33,15 @@ def test_a_return_that_cannot_be_decided_on_stops_no_other(bench: Bench) -> None
     bench.work()
     assert {row["return"] for row in bench.erp.documents()} == {"R-3"}
     assert decider.position == bench.house.ledger.head()
+    shown = undecided(bench)
+    assert (sorted(shown), shown["R-1"]) == (["R-1", "R-2"], "ZeroDivisionError: a mistake")
+    # Mended: what waited is decided on by itself, and no longer shown.
+    bench.decided = Decider(bench.house.ledger, bench.house.pool, bench.clock, bench.terms_of)
+    bench.work()
+    assert undecided(bench) == {}
+    assert {row["return"] for row in bench.erp.documents()} == {"R-1", "R-2", "R-3"}
+
+
+def undecided(bench: Bench) -> dict[str, str]:
+    with bench.house.connection() as conn:
+        return {row["return"]: row["error"] for row in undecided_rows(conn)}
