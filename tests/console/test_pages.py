@@ -318,3 +318,17 @@ def test_the_style_sheet_may_be_kept_for_ever(client: httpx.Client) -> None:
     assert "@import" not in answer.text
     assert "prefers-color-scheme: dark" in answer.text
     assert "@media print" in answer.text
+
+
+def test_what_holds_no_secret_comes_squeezed_to_whoever_takes_it(client: httpx.Client) -> None:
+    for name in ("console.css", "console.js"):
+        plain = client.get(f"/console/{name}", headers={"Accept-Encoding": "identity"})
+        squeezed = client.get(f"/console/{name}", headers={"Accept-Encoding": "br, gzip"})
+        assert "content-encoding" not in plain.headers
+        assert squeezed.headers["content-encoding"] == "gzip"
+        assert int(squeezed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+        assert squeezed.content == plain.content
+        assert plain.headers["vary"] == squeezed.headers["vary"] == "Accept-Encoding"
+        refused = client.get(f"/console/{name}", headers={"Accept-Encoding": "gzip;q=0"})
+        assert "content-encoding" not in refused.headers
+    assert "content-encoding" not in client.get("/gaps", headers={"Accept-Encoding": "gzip"}).headers, "a page holds a form's token"
