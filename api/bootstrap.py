@@ -17,7 +17,6 @@ from adapters.policies import Policies, adopt_policies, policies_in_force, tell_
 from adapters.postgres.embedded import open_database
 from adapters.projector import Projector
 from adapters.read_models import make_read_models
-from api.demo import demo_settings
 from api.settings import DEMO_HOUSE, Settings
 from api.settings import Connection as Account
 from projections.moments import Moment
@@ -34,8 +33,12 @@ class House:
     """One ledger: a schema in a database. `house` is None for the real one, `demo` for the demo."""
 
     def __init__(self, settings: Settings, url: str, house: str | None, pool_size: int) -> None:
-        # The accounts that are configured are real ones, and nothing of the demo.
-        self.settings = demo_settings(settings) if house == DEMO_HOUSE else settings
+        self.settings = settings
+        if house == DEMO_HOUSE:
+            from api.demo import demo_settings  # it brings every simulator
+
+            # The accounts that are configured are real ones, and nothing of the demo.
+            self.settings = demo_settings(settings)
         self.name = house
         self.schema = settings.schema_of(house)
         self.url = url

@@ -20,7 +20,6 @@ import typer
 from adapters.postgres.embedded import EmbeddedError, open_database
 from api.bootstrap import House, clock, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
-from api.demo import claim_sandbox_port, demo_settings
 from api.settings import DEMO_HOUSE, Settings, load_settings
 
 PARTS = ("web", "worker", "inbox", "outbox", "alerts", "sandbox")
@@ -50,6 +49,8 @@ def run(
     chosen = checked_house(house)
     demo_wanted = demo if demo is not None else chosen == DEMO_HOUSE or (chosen is None and not settings.connections)
     if demo_wanted:
+        from api.demo import claim_sandbox_port, demo_settings  # they bring every simulator
+
         chosen = DEMO_HOUSE
         if only is None:
             claim_sandbox_port(settings.data_dir)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
 
-from adapters.sandbox.registry import OFFERS, WEBHOOK_SECRET, every_front
-from adapters.sandbox.serving import sandbox_app
 from api.bootstrap import clock
 from api.cli.common import talk
 from api.cli.running import free_port
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 def sandbox(
@@ -20,6 +20,12 @@ def sandbox(
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
 ) -> None:
     """Serve a simulator of every platform and ERP, each with /_control to seed it, see its documents and set its faults."""
+    # No other command has a use for a server and all simulators.
+    import uvicorn
+
+    from adapters.sandbox.registry import every_front
+    from adapters.sandbox.serving import sandbox_app
+
     port = free_port(host, port)
     app = sandbox_app(every_front(clock))
     settings = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1, ws="none")
@@ -30,6 +36,8 @@ def sandbox(
 
 def _announce(server: uvicorn.Server, host: str, port: int) -> None:
     """Say what is where once it answers."""
+    from adapters.sandbox.registry import OFFERS, WEBHOOK_SECRET
+
     pause = threading.Event()
     while not server.started:
         pause.wait(0.05)
