@@ -207,6 +207,18 @@ class Foreseeing(Protocol):
 
 
 @runtime_checkable
+class Stocking(Protocol):
+    """A platform that takes what may be sold of a SKU."""
+
+    def publish_available(self, sku: str, location: str, available: int) -> Answer:
+        """Have so many units be for sale at one of its locations: absolute, and compared with what stood there, so that saying it again
+        after an answer that was lost does no harm.
+
+        Raises VendorTrouble and VendorRefused only where it is certain that nothing was done.
+        """
+
+
+@runtime_checkable
 class Releasing(Protocol):
     """A platform that can be told to pay."""
 

@@ -14,6 +14,7 @@ from adapters.files.shopify_amounts import objects
 from adapters.platforms.port import ConnectionSettings, Delivery, Desk, Label, Polled, Reading
 from adapters.platforms.shopify import queries
 from adapters.platforms.shopify.admin import Admin
+from adapters.platforms.shopify.inventory import Inventory
 from adapters.platforms.shopify.joins import PLATFORM, unjoined
 from adapters.platforms.shopify.mapping import REREAD_AFTER_EMPTY_BODY, Mappings
 from adapters.platforms.shopify.orders import ShopOrders
@@ -56,6 +57,7 @@ class Shopify:
         self._mappings = Mappings(connection.mappings, connection.erp_posts)
         self._reader = Reader(connection.name, connection.merchant, admin, self._mappings)
         self._release = Release(admin, self._mappings)
+        self._inventory = Inventory(admin)
         self.orders = ShopOrders(admin)
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
@@ -124,6 +126,10 @@ class Shopify:
     def release_refund(self, return_id: str, order: str, conditions: Mapping[str, str] | None = None) -> Answer:
         """Process the return with the refund that Shopify suggests. Needs the scope write_returns."""
         return self._release.release(return_id)
+
+    def publish_available(self, sku: str, location: str, available: int) -> Answer:
+        """`location` is the digits of the shop's own id. Needs the scopes read_inventory and write_inventory."""
+        return self._inventory.publish(sku, location, available)
 
     def check(self) -> str:
         found = self._admin.ask(queries.SHOP)

@@ -67,3 +67,11 @@ SUGGESTED_REFUND: Final = """query SuggestedRefund($id: ID!, $lines: [SuggestedO
 
 PROCESS_RETURN: Final = """mutation ProcessReturn($input: ReturnProcessInput!) { returnProcess(input: $input) {
   return { id status } userErrors { field message } } }"""
+
+INVENTORY_OF_SKU: Final = """query InventoryOfSku($search: String!, $location: ID!) { inventoryItems(first: 10, query: $search) { nodes {
+  id sku tracked inventoryLevel(locationId: $location) { id quantities(names: ["available"]) { name quantity } } } } }"""
+_SET: Final = "{ inventoryAdjustmentGroup { id } userErrors { code field message } }"
+SET_AVAILABLE: Final = f"""mutation SetAvailable($input: InventorySetQuantitiesInput!) {{
+  inventorySetQuantities(input: $input) {_SET} }}"""
+SET_AVAILABLE_ONCE: Final = f"""mutation SetAvailable($input: InventorySetQuantitiesInput!, $key: String!) {{
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {_SET} }}"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -36,7 +35,7 @@ def bag(minor: int, order: Order) -> Document:
     }
 
 
-def root(shop: Shop, domain: str, scopes: list[str]) -> Mapping[str, Any]:
+def root(shop: Shop, domain: str, scopes: list[str]) -> dict[str, Any]:
     """What a query can ask for at its top."""
 
     def order(id: str) -> Document | None:

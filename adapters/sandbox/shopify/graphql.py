@@ -84,6 +84,18 @@ class Query:
                 self._expect(":")
                 arguments[argument] = self._value()
             self._take()
+        while self._peek() == "@":
+            # A directive: its arguments are told to the field as `at_name`.
+            self._take()
+            directive, given = self._take(), dict[str, Any]()
+            if self._peek() == "(":
+                self._take()
+                while self._peek() != ")":
+                    argument = self._take()
+                    self._expect(":")
+                    given[argument] = self._value()
+                self._take()
+            arguments[f"at_{directive}"] = given
         return Field(name, alias, arguments, self._selection(None) if self._peek() == "{" else None, on_type)
 
     def _value(self) -> Any:

@@ -10,7 +10,7 @@ from adapters.sandbox.shopify.shop import Return, ReturnLine, Shop
 from domain.money import to_minor
 
 
-def mutations(shop: Shop) -> Mapping[str, Any]:
+def mutations(shop: Shop) -> dict[str, Any]:
     """What a mutation can ask for at its top."""
 
     def process(input: Mapping[str, Any]) -> Document:

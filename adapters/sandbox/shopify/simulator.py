@@ -10,6 +10,7 @@ from typing import Any, Final
 from adapters.sandbox.port import Clock, OutgoingWebhook, SandboxRequest, SandboxResponse
 from adapters.sandbox.shopify.documents import instant, root
 from adapters.sandbox.shopify.graphql import Query, Refused, objects_in
+from adapters.sandbox.shopify.inventory import Stock
 from adapters.sandbox.shopify.processing import mutations
 from adapters.sandbox.shopify.rest import rest_document
 from adapters.sandbox.shopify.shop import Order, Shop
@@ -17,8 +18,12 @@ from adapters.sandbox.shopify.stories import play
 from adapters.sandbox.shopify.webhooks import body_of, signed
 
 _PATH = re.compile(r"/admin/api/(\d{4}-\d\d|unstable)/(.+)\Z")
+SCOPE_OF: Final = {"returnProcess": "write_returns", "inventoryItems": "read_inventory", "inventorySetQuantities": "write_inventory"}
 MOST_POINTS_A_QUERY: Final = 1_000
-SCOPES: Final = ("read_orders", "read_all_orders", "read_returns", "write_returns", "read_shopify_payments_payouts")
+SCOPES: Final = (
+    *("read_orders", "read_all_orders", "read_returns", "write_returns", "read_shopify_payments_payouts"),
+    *("read_inventory", "write_inventory"),
+)
 
 
 class ShopifySimulator:
@@ -41,6 +46,7 @@ class ShopifySimulator:
         first: int = 0,
     ) -> None:
         self.shop = Shop(clock, self._tell, first)
+        self.stock = Stock()
         self.version = version
         self._clock, self._token, self._secret, self._domain, self._scopes = clock, access_token, secret, domain, list(scopes)
         self._largest, self._restored = points, points_a_second
@@ -55,7 +61,7 @@ class ShopifySimulator:
         if path is None:
             return _errors("Not Found", 404)
         if path[2] == "graphql.json" and request.method == "POST":
-            return self._graphql(request)
+            return self._graphql(request, path[1])
         found = rest_document(self.shop, path[2], request.query) if request.method == "GET" else None
         return _errors("Not Found", 404) if found is None else SandboxResponse.of(found)
 
@@ -89,10 +95,11 @@ class ShopifySimulator:
 
     def seed(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """`{"orders": [{name, lines: [{sku, quantity, price, discount, tax}], …}]}` in minor units; `{"refund": {order, units, …}}` of an
-        order by its name; `{"stories": 20, "seed": 7}` plays returns and refunds from beginning to end; `{"pay_out": true}`."""
-        unknown = sorted(set(told) - {"orders", "refund", "stories", "seed", "pay_out"})
+        order by its name; `{"stories": 20, "seed": 7}` plays returns and refunds from beginning to end; `{"pay_out": true}`;
+        `{"stock": [{sku, location, available}]}`."""
+        unknown = sorted(set(told) - {"orders", "refund", "stories", "seed", "pay_out", "stock"})
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is not known; a shop is seeded with orders, refund, stories (and seed) or pay_out")
+            raise ValueError(f"{unknown[0]!r} is not known; a shop is seeded with orders, refund, stock, stories (and seed) or pay_out")
         made: dict[str, Any] = {}
         try:
             if "orders" in told:
@@ -101,6 +108,8 @@ class ShopifySimulator:
                     for each in told["orders"]
                 ]
                 made["orders"] = [{"id": each.id, "name": each.name, "lines": _lines(each)} for each in orders]
+            for each in told.get("stock", ()):
+                self.stock.put(self.shop.new_id(), str(each["sku"]), int(each["location"]), int(each["available"]))
             if "refund" in told:
                 made["refund"] = self._refund(**told["refund"])
             if "stories" in told:
@@ -120,7 +129,7 @@ class ShopifySimulator:
         of_lines = {line.id: (line.quantity if units is None else units.get(str(line.sku), 0)) for line in found.lines}
         return {"id": self.shop.refund(found, of_lines, **more).id}
 
-    def _graphql(self, request: SandboxRequest) -> SandboxResponse:
+    def _graphql(self, request: SandboxRequest, path_version: str) -> SandboxResponse:
         try:
             asked = request.json()
             query = Query(asked["query"], asked.get("variables") or {})
@@ -130,9 +139,13 @@ class ShopifySimulator:
             available = self._available()
             if cost > available:
                 return SandboxResponse.of({"errors": [_error("Throttled", "THROTTLED")], "extensions": self._cost(cost, None)})
-            if query.is_mutation and "write_returns" not in self._scopes:
-                raise Refused("Access denied for returnProcess field. Required access: `write_returns` access scope.", "ACCESS_DENIED")
-            answer = query.answer(mutations(self.shop) if query.is_mutation else root(self.shop, self._domain, self._scopes))
+            for field in query.selection:
+                scope = SCOPE_OF.get(field.name)
+                if scope is not None and scope not in self._scopes:
+                    said = f"Access denied for {field.name} field. Required access: `{scope}` access scope."
+                    raise Refused(said, "ACCESS_DENIED")
+            read, written = root(self.shop, self._domain, self._scopes), mutations(self.shop) | self.stock.mutations(path_version)
+            answer = query.answer(written if query.is_mutation else read | {"inventoryItems": self.stock.found})
         except Refused as refused:
             return SandboxResponse.of({"errors": [_error(str(refused), refused.code)]})
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as wrong:
