@@ -185,7 +185,8 @@ class Patchworks:
         since = told.sendings[0].at if told.sendings else work.issued_at
         by_runs = self._by_runs(work, told, since)
         if asked is not None:
-            return by_runs if isinstance(by_runs, _Waiting | _Failed) else asked
+            # The ERP does not have it, and a run may say why: it was declined.
+            return by_runs if isinstance(by_runs, Declined | _Waiting | _Failed) else asked
         return by_runs or standing or self._by_absence(command, told, since)
 
     def _by_acks(self, work: Work, acks: Sequence[Ack]) -> Accepted | Declined | _Failed | None:
