@@ -100,6 +100,13 @@ class Provider:
         claims = self._claims(found, str(answer.get("id_token") or ""), nonce)
         return self._told(claims), str(back)
 
+    def check(self) -> int:
+        """Does it answer as it must? Gives the number of keys that it signs with; nobody signs in. Raises OidcError."""
+        keys = self._ask("GET", str(self._discover()["jwks_uri"])).get("keys")
+        if not isinstance(keys, list) or not keys:
+            raise OidcError("The identity provider publishes no keys, so nothing that it says could be proven.")
+        return len(keys)
+
     def _discover(self) -> dict[str, Any]:
         found = self._ask("GET", self.terms.issuer.rstrip("/") + "/.well-known/openid-configuration")
         if found.get("issuer") != self.terms.issuer:

@@ -108,6 +108,25 @@ def _mail(notice: Notice, channel: Channel, mail: Mail, now: datetime) -> None:
         raise NotSent(f"the mail server {mail.host} did not take it: {failure}") from None
 
 
+def try_mail(mail: Mail) -> None:
+    """Would the server take our mail? It is asked, and sent none. Raises NotSent, with what to look at."""
+    try:
+        with _server(mail) as server:
+            if mail.user is not None:
+                server.login(mail.user, mail.password or "")
+            server.noop()
+    except smtplib.SMTPAuthenticationError as refused:
+        raise NotSent(f"it does not take the user or the password ({refused.smtp_code}); see smtp.user and smtp.password") from None
+    except ssl.SSLError as failure:
+        raise NotSent(
+            f"no safe connection ({failure.reason or failure}); see smtp.security, smtp.port and the server's certificate"
+        ) from None
+    except smtplib.SMTPNotSupportedError as failure:
+        raise NotSent(f"it lacks something that the configuration asks for: {failure} see smtp.security and smtp.user") from None
+    except (smtplib.SMTPException, OSError) as failure:
+        raise NotSent(f"it does not answer as a mail server ({failure}); see smtp.host, smtp.port and smtp.security") from None
+
+
 def _server(mail: Mail) -> smtplib.SMTP:
     """Raises OSError or SMTPException. A server whose certificate does not fit gets nothing."""
     trusted = ssl.create_default_context()

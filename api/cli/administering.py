@@ -174,6 +174,9 @@ def _examine_house(settings: Settings, opened: House) -> Iterator[tuple[str, boo
             unsafe = "its webhooks are refused" if connection.platform in SIGNING else "whoever knows the address can send webhooks"
             yield f"webhooks {connection.name}", connection.poll != "off", f"no webhook_secret is set: {unsafe}"
     yield from _examine_erps(opened)
+    from api.cli.examining import examine_ways_to_people
+
+    yield from examine_ways_to_people(opened)
 
 
 def _examine_erps(opened: House) -> Iterator[tuple[str, bool, str]]:

@@ -20,12 +20,13 @@ from api.console.viewer import Fields, field
 from api.http.auth import COOKIE, Permission, address_of, needs
 from api.http.problems import Problem
 from api.http.reading import TheHouse, connection
+from api.settings import Oidc
 
 log = logging.getLogger("returns_ledger")
 router = APIRouter(include_in_schema=False)
 
 STATE_COOKIE: Final = "returns_ledger_state"
-_RETURN: Final = "/sign-in/oidc/return"
+RETURN: Final = "/sign-in/oidc/return"
 _LONGEST_TOKEN: Final = 400
 _USELESS: Final = "This {} is unknown, used up, expired or revoked."
 
@@ -69,7 +70,7 @@ def go_to_provider(request: Request, house: TheHouse, back: str = "/") -> Respon
     with connection(house) as conn:
         _not_too_often(conn, request, now)
         try:
-            address, state = provider.begin(conn, _public(request, house) + _RETURN, own_page(back), now)
+            address, state = provider.begin(conn, _public(request, house) + RETURN, own_page(back), now)
         except oidc.OidcError as wrong:
             return _refused(conn, request, house, now, str(wrong), own_page(back))
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
@@ -78,7 +79,7 @@ def go_to_provider(request: Request, house: TheHouse, back: str = "/") -> Respon
     return response
 
 
-@router.get(_RETURN, dependencies=[needs(Permission.OPEN)])
+@router.get(RETURN, dependencies=[needs(Permission.OPEN)])
 def come_from_provider(request: Request, house: TheHouse, state: str = "", code: str = "", error: str = "") -> Response:
     provider, now, kept = _provider(house), clock(), request.cookies.get(STATE_COOKIE, "")
     with connection(house) as conn:
@@ -88,7 +89,7 @@ def come_from_provider(request: Request, house: TheHouse, state: str = "", code:
         if error or not code:
             return _refused(conn, request, house, now, f"The identity provider said no: {error[:80] or 'without a reason'}.", "/")
         try:
-            told, back = provider.finish(conn, state, code, _public(request, house) + _RETURN, now)
+            told, back = provider.finish(conn, state, code, _public(request, house) + RETURN, now)
         except oidc.OidcError as wrong:
             return _refused(conn, request, house, now, str(wrong), "/")
         person = people.known_outside(conn, provider.terms.issuer, told.subject, told.name, told.role, now)
@@ -190,9 +191,12 @@ def _public(request: Request, house: House) -> str:
 
 
 def _provider(house: House) -> oidc.Provider:
-    given = house.settings.oidc
-    if given is None:
+    if house.settings.oidc is None:
         raise Problem(HTTPStatus.NOT_FOUND, "no-provider", "This house has no identity provider; see [oidc] in the configuration.")
+    return provider_of(house.settings.oidc)
+
+
+def provider_of(given: Oidc) -> oidc.Provider:
     secret = given.client_secret.get_secret_value() if given.client_secret else None
     roles: Mapping[str, tuple[str, ...]] = {str(role): values for role, values in given.roles.items()}
     return oidc.Provider(oidc.Terms(given.issuer, given.client_id, secret, given.role_claim, roles))
