@@ -9,7 +9,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from tests.cli.forking import Forking
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "api.cli.main")
@@ -29,10 +32,11 @@ class Typed:
 
 
 class Terminal:
-    """A working directory and an environment; `type` runs a command to its end."""
+    """A working directory and an environment; `type` runs a command to its end, by `forking` where that is given."""
 
-    def __init__(self, where: Path, database: str, schema: str) -> None:
+    def __init__(self, where: Path, database: str, schema: str, forking: Forking | None = None) -> None:
         self.where = where
+        self.forking = forking
         self.env: dict[str, str] = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RETURNS_LEDGER_")},
             "DATABASE_URL": database,
@@ -44,11 +48,20 @@ class Terminal:
 
     def type(self, *words: str | Path, merged: bool = False, **more: str) -> Typed:
         """`merged`: what is said on stderr stands between the answers, as on a screen."""
-        started = self.start(*words, merged=merged, **more)
-        out, err = started.communicate(timeout=120)
-        err = err or ""
+        if self.forking is not None:
+            code, out, err = self._fork(self.forking, *words, merged=merged, **more)
+        else:
+            started = self.start(*words, merged=merged, **more)
+            out, err = started.communicate(timeout=120)
+            code, err = started.returncode, err or ""
         assert "Traceback" not in out + err, out + err
-        return Typed(started.returncode, out, err)
+        return Typed(code, out, err)
+
+    def _fork(self, forking: Forking, *words: str | Path, merged: bool, **more: str) -> tuple[int, str, str]:
+        with TemporaryDirectory(prefix="typed-") as said:
+            out, err = Path(said, "out"), Path(said, "out" if merged else "err")
+            code = forking.run([*map(str, words)], self.where, self.env | more, out, err)
+            return code, out.read_text(), "" if merged else err.read_text()
 
     def start(self, *words: str | Path, merged: bool = False, **more: str) -> subprocess.Popen[str]:
         command = [*COMMAND, *map(str, words)]
