@@ -170,16 +170,34 @@ def quota_left(house: House, erp: Erp) -> str:
     return f"; {rate.calls:g} calls in {rate.per.total_seconds():g} s, {max(0.0, left):.0f} of {rate.burst:g} free at once"
 
 
+def erp_hand(house: House, erp: Erp, shop: Shop, stack: ExitStack) -> ErpAtWork:
+    """For one thread. Raises UnusableErp."""
+    turns, alone = _turns(shop, erp, PATIENCE_SECONDS), stack.enter_context(InDatabase(house.url))
+    return make_erp(erp.told(), stack.enter_context(make_http()), turns, house.pool, alone)
+
+
+def settle_of(erp: Erp) -> timedelta:
+    return erp.settle if erp.settle is not None else SETTLE
+
+
+def publishing_connections(house: House) -> dict[str, Connection]:
+    """Those that post, by name, each with the shop that is told what may be sold: its own, or that of `refunds_from`, where it says how."""
+    by_name = {connection.name: connection for connection in house.connections}
+    shops = {name: by_name.get(one.refunds_from or name, one) for name, one in by_name.items() if one.erp is not None}
+    return {name: shop for name, shop in shops.items() if shop.platform == "shopify" and shop.mappings.get("availability")}
+
+
 def _desk(house: House, erp: Erp, shop: Shop, stack: ExitStack) -> Desk:
     every = erp.poll if isinstance(erp.poll, timedelta) else None
     later = erp.kind in ACKNOWLEDGED_LATER
 
     def hand() -> ErpAtWork:
-        turns, alone = _turns(shop, erp, PATIENCE_SECONDS), stack.enter_context(InDatabase(house.url))
-        return make_erp(erp.told(), stack.enter_context(make_http()), turns, house.pool, alone)
+        return erp_hand(house, erp, shop, stack)
 
-    settle = erp.settle if erp.settle is not None else SETTLE
-    workers = [Worker(shop, erp.name, hand(), every, acknowledged_later=later, settle=settle) for _ in range(WORKERS)]
+    settle, publishing = settle_of(erp), frozenset(publishing_connections(house))
+    workers = [
+        Worker(shop, erp.name, hand(), every, acknowledged_later=later, settle=settle, publishing=publishing) for _ in range(WORKERS)
+    ]
     merchants = sorted({connection.merchant for connection in house.connections if connection.erp == erp.name})
     drift = None if every is None else Drift(shop, erp.name, hand(), merchants, every, settle)
     return Desk(erp_account(erp.name), workers, drift, Proof(shop, erp.name, hand()) if drift is not None else None)

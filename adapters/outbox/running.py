@@ -14,6 +14,7 @@ import psycopg
 from adapters.event_store import LedgerError
 from adapters.inbox.turnstile import Turnstile
 from adapters.outbox import accounts, queue
+from adapters.outbox.availability import Publisher
 from adapters.outbox.batches import Proof
 from adapters.outbox.decider import Decider
 from adapters.outbox.drift import Drift
@@ -34,12 +35,14 @@ AWAY: Final = (psycopg.Error, LedgerError)
 
 @dataclass(slots=True)
 class Desk:
-    """One account's hands: `workers` carry out; `drift` and `proof` read back, where it is an ERP that is polled."""
+    """One account's hands: `workers` carry out; `drift` and `proof` read back, where it is an ERP that is polled; `publishers` tell a shop
+    what may be sold."""
 
     account: str
     workers: Sequence[Worker]
     drift: Drift | None = None
     proof: Proof | None = None
+    publishers: Sequence[Publisher] = ()
 
 
 @dataclass(slots=True)
@@ -60,6 +63,9 @@ def run_outbox(outbox: Outbox) -> None:
         jobs += [(f"{desk.account} {n}", _carrying(worker)) for n, worker in enumerate(desk.workers, 1)]
         if desk.drift is not None:
             jobs.append((f"{desk.account} reading back", _reading_back(outbox.turnstile, desk, desk.drift)))
+        for n, publisher in enumerate(desk.publishers, 1):
+            name = f"{desk.account} availability {n}"
+            jobs.append((name, _publishing(outbox.turnstile, f"outbox {name}", publisher)))
     threads = [threading.Thread(target=_keep_going, args=(name, job, stop), name=f"outbox {name}", daemon=True) for name, job in jobs]
     for thread in threads:
         thread.start()
@@ -101,6 +107,14 @@ def _reading_back(turnstile: Turnstile, desk: Desk, drift: Drift) -> Callable[[]
             if drift.under_way or drift.due():
                 return 0.0 if drift.step() else IDLE_SECONDS
             return 0.0 if desk.proof is not None and desk.proof.step() else IDLE_SECONDS
+
+    return go
+
+
+def _publishing(turnstile: Turnstile, name: str, publisher: Publisher) -> Callable[[], float]:
+    def go() -> float:
+        with turnstile.attempt(name) as mine:
+            return 0.0 if mine and publisher.step() else IDLE_SECONDS
 
     return go
 

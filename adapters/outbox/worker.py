@@ -20,6 +20,7 @@ from adapters.erps.port import FoundTwice, NotThere, Unfinished, Work
 from adapters.event_store import LedgerError, Prepared, UnreadableEvent
 from adapters.inbox.schedule import next_try
 from adapters.outbox import accounts, queue
+from adapters.outbox.availability import want_told
 from adapters.outbox.folding import TICK, answered_at, fold_one, told
 from adapters.outbox.looking import Hand, look, work_of
 from adapters.outbox.places import CREDIT_NOTE, EXCHANGE_ORDER, Place, keep
@@ -56,7 +57,7 @@ class Worker:
     """One account's, for one thread. `every`: how often the ERP is polled; what waits for its cause is looked at as often.
 
     `acknowledged_later`: that the outcome is unknown for a while is how it works, and no failure. `settle`: how long after it was sent
-    "it is not there" is not believed.
+    "it is not there" is not believed. `publishing`: connections whose shops are told what may be sold.
     """
 
     def __init__(
@@ -69,10 +70,11 @@ class Worker:
         account: str | None = None,
         acknowledged_later: bool = False,
         settle: timedelta = SETTLE,
+        publishing: frozenset[str] = frozenset(),
     ) -> None:
         self._shop, self._name, self._erp, self._acknowledged_later = shop, name, hand, acknowledged_later
         self._account = account or erp_account(name)
-        self._every, self._settling = every or LOOK_AGAIN, settle
+        self._every, self._settling, self._publishing = every or LOOK_AGAIN, settle, publishing
         self._turn = 0
 
     def go(self) -> bool:
@@ -240,6 +242,8 @@ class Worker:
         def beside(cursor: Cursor[Any]) -> None:
             for document in documents:
                 keep(cursor, document)
+            if row.connection in self._publishing:
+                want_told(cursor, row.connection, issued, self._shop.clock())
 
         self._settle(row, prepared, Change("done", "done", document=answer.reference), well=True, beside=beside)
 

@@ -1,4 +1,4 @@
-"""Commands about what ERPs are told to do: outbox list, show, batches, undecided, pause, resume, reset and retry."""
+"""Commands about what ERPs are told to do: outbox list, show, batches, availability, undecided, pause, resume, reset and retry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.outbox import accounts
+from adapters.outbox.availability import availability_rows
 from adapters.outbox.batches import batch_rows
 from adapters.outbox.listing import STATES, NoSuchInstruction, OutboxFilter, account_rows, outbox_page, show_instruction, try_again
 from adapters.outbox.undecided import undecided_rows
@@ -70,6 +71,15 @@ def batches(json: JsonOption = False, house: HouseOption = None, config: ConfigO
         rows = batch_rows(conn)
     columns = ("id", "post_at", "waiting", "notes", "told", "booked", "proved", "note")
     write_rows(rows, style="json" if json else "table", columns=columns, right=("waiting", "notes"))
+
+
+@outbox.command("availability")
+def availability(json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
+    """What may be sold of each SKU since goods moved: what a shop was told by its location, or why it could not be told yet."""
+    with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
+        rows = availability_rows(conn)
+    columns = ("connection", "sku", "changed_at", "published_at", "told", "next_at", "error")
+    write_rows(rows, style="json" if json else "table", columns=columns)
 
 
 @outbox.command("undecided")

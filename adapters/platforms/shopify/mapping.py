@@ -46,6 +46,7 @@ TABLES: Final = (
     "movements",
     "join",
     "poll",
+    "availability",
 )
 
 
@@ -76,6 +77,9 @@ class Mappings:
         self.wait_for_platform = _duration(given, "join", "wait", "1h")
         self.watch = _duration(given, "join", "watch", "30d")
         self.overlap = _duration(given, "poll", "overlap", "10m")
+        for place, location in given.get("availability", {}).items():
+            if not (location.isascii() and location.isdigit()):
+                raise ValueError(f"mappings.availability.{place}: must be the digits of the location's id in Shopify, not {location!r}")
         # An app without the scope read_all_orders sees the orders of sixty days.
         self.look_back = _duration(given, "poll", "look_back", "60d")
 
