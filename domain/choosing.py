@@ -34,6 +34,8 @@ class Moved(NamedTuple):
 
 def choices(state: ReturnState, line: str | None = None) -> list[Decision]:
     """Those that count, of one line or of all, in their order."""
+    if not state.work.chosen:
+        return []
     chosen = (one for one in state.work.chosen.values() if line in (None, one.fact.line))
     return sorted((one for one in chosen if not state.work.reopened_since(one, UNDONE_BY)), key=lambda one: (one.at, one.number))
 

@@ -218,5 +218,6 @@ RANK: dict[type[Fact], int] = {fact: rank for rank, fact in enumerate(FACTS.valu
 
 def currency_of(fact: Fact) -> str | None:
     """The currency in which a fact's amounts are told; None for a fact without amounts."""
-    currency: str | None = getattr(fact, "currency", None)
+    # Not by getattr, which asks much of pydantic where there is none.
+    currency: str | None = vars(fact).get("currency")
     return currency

@@ -59,8 +59,8 @@ VERSION = 1
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: dict[tuple[str, int], Upcast] = {}
 
-# Made once: json.dumps makes an encoder for every call that asks for anything unusual.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# A text as JSON, in quotes, with nothing escaped that need not be.
+_quoted = json.encoder.encode_basestring
 
 
 class UnknownStoredShape(LookupError):
@@ -84,15 +84,10 @@ def to_stored(telling: Telling, content: str, digest: bytes, cause: str) -> tupl
 
     `content` is the fact's canonical JSON (`identity.content_json`), `digest` its identity's content.
     """
-    head: dict[str, Any] = {"v": VERSION, "occurred_at": write_instant(telling.occurred_at)}
-    if telling.source_id is not None:
-        head["source_id"] = telling.source_id
-    if telling.by is not None:
-        head["by"] = telling.by
-    head["cause"] = cause
-    head["digest"] = digest.hex()
-    front = _encode(head)
-    return STORED_NAMES[type(telling.fact).__name__], f'{front[1:-1]},"fact":{content}}}'.encode()
+    source = "" if telling.source_id is None else f'"source_id":{_quoted(telling.source_id)},'
+    by = "" if telling.by is None else f'"by":{_quoted(telling.by)},'
+    head = f'"v":{VERSION},"occurred_at":"{write_instant(telling.occurred_at)}",{source}{by}"cause":{_quoted(cause)}'
+    return STORED_NAMES[type(telling.fact).__name__], f'{head},"digest":"{digest.hex()}","fact":{content}}}'.encode()
 
 
 def from_stored(key: ReturnKey, version: int, position: int, topic: str, state: dict[str, Any]) -> Recorded:

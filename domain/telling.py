@@ -50,8 +50,10 @@ class _Common(BaseModel):
 
 
 _COMMON = {"fact", "merchant", "platform", "return", "occurred_at", "source_id", "by"}
-# A rejected file carries these beside the row's own fields, so that it can be imported again once it is mended.
-_OF_REJECTED_FILES = {"error", "line_number"}
+# A rejected file carries `error` and `line_number` beside the row's own fields, so that it can be imported again once it is mended.
+_NO_CONTENT = frozenset({*_COMMON, "error", "line_number"})
+# Asked once: every look at a model's fields goes through three functions of pydantic's.
+_WITH_CURRENCY = frozenset(kind for kind in FACTS.values() if "currency" in kind.model_fields)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
@@ -93,9 +95,9 @@ def read_telling(raw: Mapping[str, Any], merchant: str | None = None, *, own: bo
     }
     if merchant is not None:
         common.setdefault("merchant", merchant)
-    content = {field: value for field, value in raw.items() if field not in _COMMON and field not in _OF_REJECTED_FILES}
+    content = {field: value for field, value in raw.items() if field not in _NO_CONTENT}
     context = None
-    if "currency" in kind.model_fields:
+    if kind in _WITH_CURRENCY:
         currency = content.get("currency")
         if not isinstance(currency, str) or currency not in CURRENCIES:
             said = "is missing" if currency is None else f"{str(currency)[:40]!r} is not a currency of ISO 4217"
