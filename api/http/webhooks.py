@@ -28,7 +28,8 @@ log = logging.getLogger("returns_ledger")
 PREFIX: Final = "/webhooks/"
 # To check and encrypt more than that on the event loop would keep the others waiting.
 _LARGE_BYTES: Final = 100_000
-# Whoever sends too much is listened to for a moment longer, so that he is still there to hear the answer.
+# Whoever is refused before he has sent everything is listened to for a moment longer, so that he is still there to hear the answer.
+_UNHEARD: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 _LINGER_BYTES, _LINGER_SECONDS = 20_000_000, 2.0
 _END: Final = {"type": "http.response.body", "body": b""}
 
@@ -136,10 +137,11 @@ def _headers(scope: Scope) -> dict[str, str]:
 async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     response = answer(Request(scope), problem)
     response.headers.update(SECURITY_HEADERS)
-    if problem.status is not HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if problem.status not in _UNHEARD:
         await response(scope, receive, send)
         return
-    response.headers["Connection"] = "close"
+    if problem.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        response.headers["Connection"] = "close"
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     await _linger(receive)

@@ -185,6 +185,14 @@ def test_a_body_without_end_is_cut_off(client: httpx.Client) -> None:
     assert client.get("/livez").status_code == 200
 
 
+def test_who_sends_much_to_a_wrong_address_still_hears_that_it_is_wrong(client: httpx.Client) -> None:
+    for path in ("nowhere", "uk-returngo/wrong"):
+        with connected(client) as line:
+            line.sendall(f"POST /webhooks/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 6000000\r\n\r\n".encode())
+            line.sendall(bytes(6_000_000))
+            assert line.recv(100).startswith(b"HTTP/1.1 404 ")
+
+
 def test_who_hangs_up_half_way_leaves_nothing(client: httpx.Client) -> None:
     body = b'{"id": 1}'
     head = "".join(f"{name}: {text}\r\n" for name, text in signed(body).items())
