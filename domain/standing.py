@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 from domain.erp_facts import GoodsLine, InstructionIssued
@@ -98,15 +99,21 @@ def standing_of(state: ReturnState) -> Standing:
 
 
 def _superseded(state: ReturnState, in_order: Iterable[InstructionIssued]) -> tuple[str, ...]:
-    """What was asked for again; with goods also what waited behind them: it follows them once more."""
+    """What was asked for again; with goods also what waited behind them: it follows them once more.
+
+    Instructions of one instant have no order among them: of those, whatever has not been carried out waited behind the other.
+    """
     found: list[str] = []
     goods = False
-    for one in in_order:
-        answer = state.work.answers.get(one.instruction)
-        waits = one.kind in GOODS and (answer is None or answer.status == "declined")
-        if is_superseded(state, one.instruction) or (goods and waits):
-            found.append(one.instruction)
-            goods = goods or bool(one.goods)
+    for _, instant in groupby(in_order, key=lambda one: state.work.issued_at[one.instruction]):
+        together = list(instant)
+        again = {one.instruction for one in together if is_superseded(state, one.instruction)}
+        goods = goods or any(one.goods for one in together if one.instruction in again)
+        for one in together:
+            answer = state.work.answers.get(one.instruction)
+            waits = one.kind in GOODS and (answer is None or answer.status == "declined")
+            if one.instruction in again or (goods and waits):
+                found.append(one.instruction)
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -132,6 +133,28 @@ def test_what_the_refund_tells_later_is_credited_by_a_second_note() -> None:
     assert (second.amount.shipping, second.amount.tax, second.amount.total) == (500, 100, 600)
     assert first.instruction != second.instruction
     assert walk.carry_out() == []
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_waits_behind_a_declined_note_is_asked_for_again_with_it(backwards: bool) -> None:
+    found = [{"line": "L1", "quantity": 1, "disposition": name} for name in ("saleable", "damaged")]
+    walk = (
+        Walk(policy(goods_in_with_note=True, move_on="received"))
+        .announce(SHIRT)
+        .record(ORDER)
+        .tell("Received")
+        .tell("Inspected", lines=found)
+    )
+    due = list(walk.plan.due)
+    assert kinds(due) == ["post_credit_note", "restock", "move", "write_off"]
+    for one in reversed(due) if backwards else due:
+        walk.record(one)
+        walk.at -= timedelta(minutes=1)  # all at one instant, told in any order
+    walk.at += timedelta(minutes=1)
+    walk.record(InstructionDeclined(instruction=due[0].instruction, code="refused", reason="no", what_to_do="wait"))
+    walk.record(RetryAsked(reason="mended"))
+    assert set(walk.plan.superseded) == {one.instruction for one in due}
+    assert kinds(list(walk.plan.due)) == kinds(due)
 
 
 def test_fees_lessen_the_note_that_knows_of_them() -> None:
