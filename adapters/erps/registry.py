@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib import import_module
@@ -14,6 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from adapters.erps.alone import Alone
 from adapters.erps.port import Erp, ErpSettings, WaitTurn
+from adapters.vendor.accounts import credential_fault, quota_name
 from adapters.vendor.quota import Rate
 
 KINDS: Final = ("cin7_core", "linnworks", "patchworks", "tryton")
@@ -85,15 +85,11 @@ def make_erp(
 
 def check_credentials(settings: ErpSettings) -> None:
     """Raises UnusableErp for one that is missing, empty or of no use."""
-    needed = CREDENTIALS[settings.kind]
-    known = {*needed, *OPTIONAL_CREDENTIALS.get(settings.kind, ())}
-    place, told = f"erps.{settings.name}.credentials", f"{settings.kind} takes {', '.join(sorted(known))}"
-    for name in needed:
-        if not settings.credentials.get(name):
-            raise UnusableErp(f"{place}.{name}: is missing; {told}")
-    for name in settings.credentials:
-        if name not in known:
-            raise UnusableErp(f"{place}.{name}: is not a credential of this ERP; {told}")
+    needed, optional = CREDENTIALS[settings.kind], OPTIONAL_CREDENTIALS.get(settings.kind, frozenset())
+    if fault := credential_fault(settings.credentials, needed, optional, "this ERP"):
+        name, wrong = fault
+        takes = ", ".join(sorted({*needed, *optional}))
+        raise UnusableErp(f"erps.{settings.name}.credentials.{name}: {wrong}; {settings.kind} takes {takes}")
 
 
 def rates_of(settings: ErpSettings, own: Rate | None) -> Callable[[str], Rate] | None:
@@ -116,9 +112,7 @@ def rates_of(settings: ErpSettings, own: Rate | None) -> Callable[[str], Rate] |
 
 def quota_account(settings: ErpSettings) -> str:
     """Whose quota a call counts against: two ERPs with the same credentials share one. The name gives none of them away."""
-    told = "\n".join(f"{name}={value}" for name, value in sorted(settings.credentials.items())) or settings.name
-    digest = hashlib.sha256(f"{settings.base_url}\n{told}".encode()).hexdigest()
-    return f"{settings.kind}/{digest[:16]}"
+    return quota_name(settings.kind, settings.name, settings.base_url, settings.credentials)
 
 
 def make_http() -> httpx.Client:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib import import_module
@@ -12,6 +11,7 @@ import httpx
 
 from adapters.inbox.quota import Rate
 from adapters.platforms.port import ConnectionSettings, Orders, Platform, UnusableConnection
+from adapters.vendor.accounts import credential_fault, quota_name
 
 # What each needs to be let in, as the contract names it; and what may be given besides.
 CREDENTIALS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -63,22 +63,16 @@ def orders_of(platform: Platform) -> Orders | None:
 
 def check_credentials(connection: ConnectionSettings) -> None:
     """Raises UnusableConnection for one that is missing, empty or of no use."""
-    needed = CREDENTIALS.get(connection.platform, ())
-    known = {*needed, *OPTIONAL_CREDENTIALS.get(connection.platform, ())}
-    place, told = f"connections.{connection.name}.credentials", f"{connection.platform} needs {' and '.join(needed)}"
-    for name in needed:
-        if not connection.credentials.get(name):
-            raise UnusableConnection(f"{place}.{name}: is missing; {told}")
-    for name in connection.credentials:
-        if name not in known:
-            raise UnusableConnection(f"{place}.{name}: is not a credential of this platform; {told}")
+    needed, optional = CREDENTIALS.get(connection.platform, ()), OPTIONAL_CREDENTIALS.get(connection.platform, frozenset())
+    if fault := credential_fault(connection.credentials, needed, optional, "this platform"):
+        name, wrong = fault
+        needs = " and ".join(needed)
+        raise UnusableConnection(f"connections.{connection.name}.credentials.{name}: {wrong}; {connection.platform} needs {needs}")
 
 
 def account_of(connection: ConnectionSettings) -> str:
     """Whose quota a call counts against: two connections with the same credentials share one. The name gives none of them away."""
-    told = "\n".join(f"{name}={value}" for name, value in sorted(connection.credentials.items())) or connection.name
-    digest = hashlib.sha256(f"{connection.base_url}\n{told}".encode()).hexdigest()
-    return f"{connection.platform}/{digest[:16]}"
+    return quota_name(connection.platform, connection.name, connection.base_url, connection.credentials)
 
 
 def make_http() -> httpx.Client:
