@@ -11,12 +11,11 @@ from typing import Any, Final, TextIO
 from psycopg import Connection
 
 from adapters import journal_beancount, journal_hledger
+from adapters.spreadsheets import cell_text
 from projections.journal import Entry, Span, currencies, entries, opening, posting_rows, skus
 from projections.snapshot import snapshot
 
 COLUMNS = ("date", "occurred_at", "merchant", "platform", "return", "fact", "document", "account", "commodity", "amount")
-# Text that begins like this is a formula to a spreadsheet; with an apostrophe in front it is text again.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Progress = Callable[[int], None]
 FORMATS: Final = ("csv", "hledger", "beancount", "json")
@@ -50,12 +49,7 @@ def _write_csv(stream: TextIO, told: Iterator[Entry]) -> None:
     for entry in told:
         for row in posting_rows(entry):
             amount = row.pop("amount")
-            rows.writerow([*("" if text is None else plain(text) for text in row.values()), amount])
-
-
-def plain(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+            rows.writerow([*("" if text is None else cell_text(text) for text in row.values()), amount])
 
 
 class _Counted(Iterator[Entry]):

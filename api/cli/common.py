@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from adapters.spreadsheets import cell_text
 from api.bootstrap import House, open_house
 from api.settings import load_settings
 from domain.refusals import Rejected
@@ -34,9 +35,6 @@ KnownAtOption = Annotated[str | None, typer.Option("--known-at", help="Count wha
 OK, FAILED, USAGE, DIFFERENCES = 0, 1, 2, 3
 
 PROSE = "explanation"
-
-# Characters with which a spreadsheet begins a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def talk(text: str) -> None:
@@ -153,9 +151,7 @@ def cell(name: str, value: object) -> object:
         return ""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and name not in ("amount",) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+    return cell_text(value) if isinstance(value, str) and name != "amount" else value
 
 
 def _write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], right: Sequence[str], titles: Mapping[str, str]) -> int:

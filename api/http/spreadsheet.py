@@ -11,21 +11,15 @@ from typing import Any, Final
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
+from adapters.spreadsheets import BEGINS_FORMULA, cell_text
 from domain.money import CURRENCIES
 
-# With these a formula begins; in some languages their full-width forms do, too.
-_BEGINS_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # XML has no way to write these.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # What a spreadsheet keeps of a number: beyond it, text is exact.
 _EXACT_DIGITS = 15
 _FIRST_YEAR, _LAST_YEAR = 1901, 9999
 INSTANT_FORMAT: Final = "yyyy-mm-dd hh:mm:ss"
-
-
-def csv_text(text: str) -> str:
-    """Text as a CSV cell that no spreadsheet runs."""
-    return "'" + text if text.startswith(_BEGINS_FORMULA) else text
 
 
 def csv_cell(value: object) -> str:
@@ -37,7 +31,7 @@ def csv_cell(value: object) -> str:
         case Decimal() | int():
             return str(value)
         case str():
-            return csv_text(value)
+            return cell_text(value)
         case _:
             return json.dumps(value, ensure_ascii=False)
 
@@ -46,7 +40,7 @@ def xlsx_text(sheet: WriteOnlyWorksheet, text: str) -> Any:
     """A cell that stays text, also when somebody edits it."""
     cell = WriteOnlyCell(sheet, value=_UNWRITABLE.sub("\ufffd", text)[:32_767])
     cell.data_type = "s"
-    if text.startswith(_BEGINS_FORMULA):
+    if text.startswith(BEGINS_FORMULA):
         cell.quotePrefix = True
     return cell
 

@@ -12,9 +12,9 @@ import httpx
 import openpyxl
 import pytest
 
+from adapters.spreadsheets import cell_text
 from api.bootstrap import House
 from api.http import workbook
-from api.http.spreadsheet import csv_text
 from tests.api.serving import Row, all_pages, assert_problem, credited, fact, initiated, refunded, tell
 
 HOSTILE = [
@@ -81,7 +81,7 @@ def _plain(gap: Row) -> dict[str, str]:
             return "" if value is None else str(value).lower()
         return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
-    return {name: text(value) if name == "amount" or not isinstance(value, str) else csv_text(value) for name, value in gap.items()}
+    return {name: text(value) if name == "amount" or not isinstance(value, str) else cell_text(value) for name, value in gap.items()}
 
 
 def test_no_cell_of_the_csv_is_a_formula(shop: House, client: httpx.Client) -> None:
