@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from adapters.alerts.terms import Channel
+from adapters.newest_first import newest_first
 from domain.telling import write_instant
 
 STATES: Final = ("pending", "sent", "dead")
@@ -23,19 +24,9 @@ def notice_page(
     conn: Connection[Any], states: tuple[str, ...], channels: tuple[str, ...], *, limit: int, after: int | None = None
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Notices, the newest first, from before `after`; and the number to go on from."""
-    where, parameters = ["true"], dict[str, Any]()
-    for column, values in (("state", states), ("channel", channels)):
-        if values:
-            where.append(f"{column} = ANY(%({column})s)")
-            parameters[column] = list(values)
-    if after is not None:
-        where.append("id < %(after)s")
-        parameters["after"] = after
-    statement = f"SELECT {_COLUMNS} FROM notices WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %(limit)s"  # noqa: S608
-    with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(statement.encode(), parameters | {"limit": limit + 1}).fetchall()
-    rows = found[:limit]
-    return [_row(row) for row in rows], rows[-1]["id"] if len(found) > limit else None
+    among = {"state": states, "channel": channels}
+    rows, more = newest_first(conn, f"SELECT {_COLUMNS} FROM notices", "id", among=among, same={}, limit=limit, after=after)  # noqa: S608
+    return [_row(row) for row in rows], more
 
 
 def channel_rows(conn: Connection[Any], configured: Mapping[str, Channel]) -> list[dict[str, Any]]:

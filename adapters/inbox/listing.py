@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from adapters.inbox.sealing import Seal, SealError
+from adapters.newest_first import newest_first
 from adapters.platforms.port import ConnectionSettings
 from domain.telling import write_instant
 
@@ -31,19 +32,9 @@ def inbox_page(
     conn: Connection[Any], asked: InboxFilter, *, limit: int | None, after: int | None = None
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Deliveries, the newest first, from before `after`; and the number to go on from."""
-    where, parameters = ["true"], dict[str, Any]()
-    for column, values in (("state", asked.states), ("connection", asked.connections)):
-        if values:
-            where.append(f"{column} = ANY(%({column})s)")
-            parameters[column] = list(values)
-    if after is not None:
-        where.append("id < %(after)s")
-        parameters["after"] = after
-    statement = f"SELECT {_COLUMNS} FROM inbox WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %(limit)s"  # noqa: S608
-    with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(statement.encode(), parameters | {"limit": None if limit is None else limit + 1}).fetchall()
-    rows = found if limit is None else found[:limit]
-    return [_row(row) for row in rows], rows[-1]["id"] if len(found) > len(rows) else None
+    among = {"state": asked.states, "connection": asked.connections}
+    rows, more = newest_first(conn, f"SELECT {_COLUMNS} FROM inbox", "id", among=among, same={}, limit=limit, after=after)  # noqa: S608
+    return [_row(row) for row in rows], more
 
 
 def show_delivery(conn: Connection[Any], id_: int, seal: Seal) -> dict[str, Any]:

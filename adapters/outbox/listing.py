@@ -10,6 +10,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from adapters.newest_first import newest_first
 from domain.money import to_text
 from domain.telling import write_instant
 
@@ -34,23 +35,10 @@ def outbox_page(
     conn: Connection[Any], asked: OutboxFilter, *, limit: int | None, after: int | None = None
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Instructions, the newest first, from before `after`; and the number to go on from."""
-    where, parameters = ["true"], dict[str, Any]()
-    for column, values in (("shown_state", asked.states), ("kind", asked.kinds), ("account", [f"erp/{name}" for name in asked.erps])):
-        if values:
-            where.append(f"{column} = ANY(%({column})s)")
-            parameters[column] = list(values)
-    for column, value in (("merchant", asked.merchant), ("return_id", asked.return_id), ("batch", asked.batch)):
-        if value is not None:
-            where.append(f"{column} = %({column})s")
-            parameters[column] = value
-    if after is not None:
-        where.append("number < %(after)s")
-        parameters["after"] = after
-    statement = f"SELECT * FROM ({_ROWS}) AS rows WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT %(limit)s"  # noqa: S608
-    with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(statement.encode(), parameters | {"limit": None if limit is None else limit + 1}).fetchall()
-    rows = found if limit is None else found[:limit]
-    return [_row(row) for row in rows], rows[-1]["number"] if len(found) > len(rows) else None
+    among = {"shown_state": asked.states, "kind": asked.kinds, "account": [f"erp/{name}" for name in asked.erps]}
+    same = {"merchant": asked.merchant, "return_id": asked.return_id, "batch": asked.batch}
+    rows, more = newest_first(conn, _ROWS, "number", among=among, same=same, limit=limit, after=after)
+    return [_row(row) for row in rows], more
 
 
 def show_instruction(conn: Connection[Any], id_: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from adapters.inbox.listing import STATES, InboxFilter, NoSuchDelivery, connecti
 from adapters.outbox.listing import account_rows
 from api.bootstrap import House, clock
 from api.cli.common import DIFFERENCES, OK, ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
+from api.cli.paging import every_row
 from api.sealing import seal_of
 
 inbox = typer.Typer(help="What platforms sent, and what became of it.", no_args_is_help=True)
@@ -139,15 +140,7 @@ def _erp_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pages(opened: House, asked: InboxFilter, limit: int | None) -> Iterator[dict[str, Any]]:
-    after: int | None = None
-    left = limit
-    while left is None or left > 0:
-        with opened.connection() as conn:
-            rows, after = inbox_page(conn, asked, limit=1000 if left is None else min(left, 1000), after=after)
-        yield from rows
-        if after is None:
-            return
-        left = None if left is None else left - len(rows)
+    return every_row(opened, lambda conn, size, after: inbox_page(conn, asked, limit=size, after=after), limit)
 
 
 def _wanted(opened: House, id_: int | None, names: list[str]) -> list[tuple[int, str]]:

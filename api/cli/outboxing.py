@@ -15,6 +15,7 @@ from adapters.outbox.listing import STATES, NoSuchInstruction, OutboxFilter, acc
 from adapters.outbox.undecided import undecided_rows
 from api.bootstrap import House, clock
 from api.cli.common import ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
+from api.cli.paging import every_row
 
 outbox = typer.Typer(help="What ERPs and platforms are told to do, and what became of it.", no_args_is_help=True)
 
@@ -164,15 +165,7 @@ def _write_one(row: dict[str, Any], json: bool) -> None:
 
 
 def _pages(opened: House, asked: OutboxFilter, limit: int | None) -> Iterator[dict[str, Any]]:
-    after: int | None = None
-    left = limit
-    while left is None or left > 0:
-        with opened.connection() as conn:
-            rows, after = outbox_page(conn, asked, limit=1000 if left is None else min(left, 1000), after=after)
-        yield from rows
-        if after is None:
-            return
-        left = None if left is None else left - len(rows)
+    return every_row(opened, lambda conn, size, after: outbox_page(conn, asked, limit=size, after=after), limit)
 
 
 def _with_why(row: dict[str, Any]) -> dict[str, Any]:
