@@ -153,9 +153,9 @@ class HappyReturnsSandbox:
 
     def _page(self, items: list[Document], query: Mapping[str, str]) -> SandboxResponse:
         size = query.get("page[size]", "50")
-        if not size.isdigit() or not 1 <= int(size) <= 1000:
+        if not size.isdecimal() or not 1 <= int(size) <= 1000:
             raise _Refused(400, "page[size] must be from 1 to 1000")
-        after = int(query["page[after]"]) if query.get("page[after]", "").isdigit() else 0
+        after = int(query["page[after]"]) if query.get("page[after]", "").isdecimal() else 0
         last = after + int(size)
         return SandboxResponse.of({"items": items[after:last], "page": {"after": str(last) if last < len(items) else None}})
 

@@ -131,7 +131,7 @@ class ReturnGoSandbox:
         if self.calls_today > self._quota_per_day:
             raise _Refused(429, "Limit Exceeded")
         for name in ("rma_created_at", "rma_updated_at", "created_at", "updated_at"):
-            if name in request.query and not _DATE.match(request.query[name]):
+            if name in request.query and _limit(request.query[name]) is None:
                 raise _Refused(400, f"Invalid {name}")
 
     def _route(self, request: SandboxRequest) -> SandboxResponse:
@@ -200,7 +200,7 @@ class ReturnGoSandbox:
     def _page(self, name: str, rows: list[tuple[str, Document]], query: Mapping[str, str]) -> SandboxResponse:
         """Keyset paging: a row that is updated while somebody turns pages moves to the end, and none is left out."""
         size = query.get("pagesize", "")
-        if not size.isdigit() or not 1 <= int(size) <= 500:
+        if not size.isdecimal() or not 1 <= int(size) <= 500:
             raise _Refused(400, "pagesize must be a number from 1 to 500")
         sort_by = query.get("sort_by", "+rma_updated_at")
         if sort_by[:1] not in ("+", "-") or sort_by[1:] not in ("rma_created_at", "rma_updated_at"):
@@ -285,9 +285,19 @@ def _of_rma(document: Document, query: Mapping[str, str]) -> str:
 def _within(at: str, query: Mapping[str, str], name: str) -> bool:
     if name not in query:
         return True
-    asked = _DATE.match(query[name])
+    asked = _limit(query[name])
     assert asked is not None, "checked on the way in"
-    return _COMPARED[asked[1]](datetime.fromisoformat(at), datetime.fromisoformat(asked[2]).replace(tzinfo=UTC))
+    compared, limit = asked
+    return _COMPARED[compared](datetime.fromisoformat(at), limit)
+
+
+def _limit(said: str) -> tuple[str, datetime] | None:
+    """`gte:2026-10-01T00:00:00` → how a date is compared, and with which; None where that is no comparison or no date."""
+    found = _DATE.match(said)
+    try:
+        return (found[1], datetime.fromisoformat(found[2]).replace(tzinfo=UTC)) if found else None
+    except ValueError:
+        return None
 
 
 def _object(request: SandboxRequest) -> Document:

@@ -72,4 +72,4 @@ class Wrapping:
 
 def _too_large(scope: Scope) -> bool:
     length = Headers(scope=scope).get("content-length", "")
-    return length.isdigit() and int(length) > MOST_BODY_BYTES
+    return length.isdecimal() and int(length) > MOST_BODY_BYTES

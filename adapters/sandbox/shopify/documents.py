@@ -19,7 +19,7 @@ def gid(kind: str, number: int) -> str:
 
 def number_of(identity: object) -> int:
     digits = str(identity).rpartition("/")[2]
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0
 
 
 def instant(at: datetime | None) -> str | None:

@@ -112,7 +112,7 @@ class Query:
             return re.sub(r"\\(.)", r"\1", word[1:-1])
         if word in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[word]
-        return int(word) if word.lstrip("-").isdigit() else word
+        return int(word) if word.lstrip("-").isdecimal() else word
 
     def _skip_definitions(self) -> None:
         while self._take() != ")":

@@ -38,9 +38,11 @@ def test_keys_and_quota() -> None:
         {},
         {"pagesize": "0"},
         {"pagesize": "501"},
+        {"pagesize": "\u00b2"},
         {"pagesize": "5", "sort_by": " rma_updated_at"},
         {"pagesize": "5", "rma_updated_at": "gte:2026-10-02T00:00:00+00:00"},
         {"pagesize": "5", "rma_updated_at": "2026-10-02T00:00:00"},
+        {"pagesize": "5", "rma_updated_at": "gte:2026-13-41T00:00:00"},
         {"pagesize": "5", "cursor": "%%%"},
     ],
 )
