@@ -80,7 +80,7 @@ def test_the_queue_says_so(house: House, client: httpx.Client) -> None:
     told["credit_note"] = "CN-R-4b"
     tell(house, told)
     assert [in_queue(client, name)[0] for name in ("R-1", "R-2", "R-3", "R-4")] == ["new", "waiting", "worsening", "worsening"]
-    assert "over 7 days old" in in_queue(client, "R-3")[1]
+    assert "Over 7 days old" in in_queue(client, "R-3")[1]
     assert "20.00 GBP more" in in_queue(client, "R-4")[1], "a second note since somebody decided about it"
 
 
