@@ -38,11 +38,14 @@ class InDatabase:
     def __init__(self, url: str) -> None:
         self._url = url
         self._conn: Connection[Any] | None = None
+        self._left = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Whoever is still at it when the house closes opens no session any more.
+        self._left = True
         self._leave()
 
     @contextmanager
@@ -64,6 +67,8 @@ class InDatabase:
                     self._leave()
 
     def _session(self) -> Connection[Any]:
+        if self._left:
+            raise psycopg.OperationalError("the house is closed")
         if self._conn is None or self._conn.closed:
             self._conn = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
             self._conn.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'".encode())

@@ -24,6 +24,7 @@ class Turnstile:
     def __init__(self, url: str, schema: str) -> None:
         self._url, self._schema = url, schema
         self._conn: Connection[Any] | None = None
+        self._left = False
         self._guard = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -31,6 +32,7 @@ class Turnstile:
 
     def __exit__(self, *_: object) -> None:
         with self._guard:
+            self._left = True
             if self._conn is not None:
                 self._conn.close()
                 self._conn = None
@@ -43,7 +45,7 @@ class Turnstile:
             yield got
         finally:
             if got:
-                self._ask("SELECT pg_advisory_unlock(%s, hashtext(%s))", name)
+                self._let_go(name)
 
     @contextmanager
     def wait(self, name: str) -> Iterator[None]:
@@ -52,10 +54,17 @@ class Turnstile:
         try:
             yield
         finally:
+            self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        # Who comes late, after the house was closed, finds that its session has let go of everything.
+        if not self._left:
             self._ask("SELECT pg_advisory_unlock(%s, hashtext(%s))", name)
 
     def _ask(self, question: str, name: str) -> bool:
         with self._guard:
+            if self._left:
+                raise psycopg.OperationalError("the house is closed")
             if self._conn is None or self._conn.closed:
                 self._conn = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
                 self._conn.execute(f"SET statement_timeout = '{_SECONDS_TO_OTHERS}s'".encode())
