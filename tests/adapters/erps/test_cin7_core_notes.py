@@ -339,7 +339,7 @@ def test_a_draft_that_somebody_else_began_for_us_is_finished_by_another_process(
         }
     )
     rig.erp = rig.connect()
-    assert rig.erp.find(work) == Unfinished("CR-00001")
+    assert rig.erp.find(work) == Unfinished("CR-00001", stands=False)
     assert Worker(rig).drive(work, sent_before=True) == Accepted("CR-00001", work.issued.amount)
     assert [note["Status"] for note in sale["CreditNotes"]] == ["AUTHORISED"]
 
@@ -351,11 +351,9 @@ def test_a_note_that_a_person_undid_is_gone_on_with_once_it_is_asked_for_again(k
     asked: dict[str, Any] = {"order": order, "money": [credited(order.lines[0], 2)], "goods": [moved("COAT", 2, None, "Quarantine")]}
     assert isinstance(Worker(rig).drive(work_of(rig, "post_credit_note", **asked)), Accepted)
     rig.front.seed({"by_hand": [{"undo": "CR-00001"}]})
-    again = work_of(rig, "post_credit_note", **asked, turn=1)
-    assert Worker(rig).drive(again) == Accepted("CR-00001", again.issued.amount)
+    assert isinstance(Worker(rig).drive(work_of(rig, "post_credit_note", **asked, turn=1)), Accepted)
     (note,) = rig.sale("#1001")["CreditNotes"]
-    assert (note["Status"], again.issued.instruction in note["Memo"]) == ("AUTHORISED", True)
-    assert rig.stock("COAT", "Quarantine") == 2
+    assert (note["Status"], rig.stock("COAT", "Quarantine")) == ("AUTHORISED", 2)
 
 
 def test_a_draft_of_another_return_goes_first() -> None:
