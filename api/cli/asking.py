@@ -26,7 +26,7 @@ from domain.money import CURRENCIES
 from domain.policy import GapKind
 from domain.replay import known_events, replay, step_row
 from domain.stored import stream_of
-from projections.board import AmbiguousReturn, NoSuchReturn, find_return
+from projections.board import NoSuchReturn, find_return
 from projections.gap_register import SORTS, GapFilter, all_gaps, count_gaps
 from projections.moments import STATUSES
 from projections.snapshot import snapshot
@@ -72,10 +72,7 @@ def gaps(
     style = _style(format_, json)
     with asked_house(house, config) as opened, opened.connection() as conn:
         if return_ is not None:
-            try:
-                asked = replace(asked, return_nos=(find_return(conn, return_).return_no,))
-            except AmbiguousReturn as ambiguous:
-                raise typer.BadParameter(str(ambiguous), param_hint="--return") from None
+            asked = replace(asked, return_nos=(find_return(conn, return_).return_no,))
         most = limit if limit is not None else (ROWS_OF_A_TABLE if style == "table" else None)
         rows: Iterable[dict[str, Any]] = all_gaps(conn, asked, moment, sort=sort, limit=most)
         if style == "table":

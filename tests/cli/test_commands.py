@@ -175,6 +175,15 @@ def test_whatever_is_wrong_gets_a_line_and_an_exit_code(told: Terminal, words: t
     assert said in re.sub(r"\s+", " ", typed.err)
 
 
+def test_a_short_name_of_two_returns_lists_them_wherever_it_is_typed(told: Terminal) -> None:
+    other = RECEIVED | {"platform": "reveni"}
+    assert told.type("import", told.facts_file("other.jsonl", [other]), "--as", "facts").code == 0
+    for words in (("replay", "R-1"), ("gaps", "--return", "R-1"), ("summary", "--return", "R-1")):
+        typed = told.type(*words)
+        assert (typed.code, typed.out) == (1, ""), words
+        assert "acme/returngo/R-1, acme/reveni/R-1" in typed.err
+
+
 def test_a_database_that_is_away(terminal: Terminal) -> None:
     typed = terminal.type("gaps", DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
     assert typed.code == 1
