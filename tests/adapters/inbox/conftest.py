@@ -21,7 +21,7 @@ from adapters.inbox.turnstile import Turnstile
 from adapters.platforms.port import ConnectionSettings, Delivery, Label
 from api.bootstrap import House
 from tests.adapters.inbox.vendor import SECRET, Clock, Vendor, VendorPlatform, served
-from tests.api.serving import open_test_house
+from tests.api.serving import NO_AUTHORITIES, open_test_house
 
 CONNECTION = ConnectionSettings("uk", "acme", "happy_returns", webhook_secret=SECRET, credentials={"api_key": "k"})
 
@@ -78,7 +78,7 @@ def bench(database: str, tmp_path: Path) -> Iterator[Bench]:
         open_test_house(database, tmp_path) as house,
         served(Vendor()) as vendor,
         Turnstile(house.url, house.schema) as turnstile,
-        httpx.Client(timeout=5) as http,
+        httpx.Client(timeout=5, verify=NO_AUTHORITIES) as http,
     ):
         seal = load_seal(None, tmp_path)
         inbox = Inbox(house.ledger, house.pool, seal, clock, turnstile, timedelta(days=30))
