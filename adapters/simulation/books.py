@@ -10,6 +10,7 @@ import httpx
 
 from adapters.erps.port import Erp, WaitTurn
 from adapters.sandbox.faults import Front
+from adapters.simulation.ground import Ground
 from adapters.simulation.lagging import Lagging
 from adapters.simulation.selling import SimulatedOrder
 
@@ -33,10 +34,17 @@ class World(Protocol):
 
     main: str
     goods_in_with_note: bool
+    # A note that is voided takes back the goods that it brought.
+    void_takes_goods: bool
+    # What became of an instruction is told some time after it was sent.
+    acknowledged_later: bool
     front: Front
     lagging: Lagging
 
-    def connect(self, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp: ...
+    def connect(self, ground: Ground, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp: ...
+
+    def deliver(self, ground: Ground) -> None:
+        """What it posts to the house by itself."""
 
     def seed(self, orders: list[SimulatedOrder], stock: Mapping[str, int]) -> None: ...
 

@@ -17,6 +17,7 @@ from adapters.sandbox.faults import Front
 from adapters.sandbox.port import SandboxRequest
 from adapters.simulation.books import BookedNote, Places
 from adapters.simulation.clocks import Clock
+from adapters.simulation.ground import Ground
 from adapters.simulation.lagging import Lagging
 from adapters.simulation.selling import KIT, PARTS, SimulatedOrder
 
@@ -29,6 +30,8 @@ class Cin7World:
 
     main = "Main Warehouse"
     goods_in_with_note = True
+    void_takes_goods = True
+    acknowledged_later = False
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self.sandbox = Cin7CoreSandbox(clock)
@@ -39,9 +42,12 @@ class Cin7World:
         self.accounts = {**_ACCOUNTS, "refund": "140"} if rng.random() < 0.5 else _ACCOUNTS
         self._rng = rng
 
-    def connect(self, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp:
+    def connect(self, ground: Ground, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp:
         settings = ErpSettings("erp", "cin7_core", "https://cin7.test/ExternalApi/v2", _CREDENTIALS, self.accounts)
         return connect(settings=settings, http=httpx.Client(transport=transport_of(self.front)), wait_turn=wait_turn)
+
+    def deliver(self, ground: Ground) -> None:
+        """It posts nothing by itself."""
 
     def seed(self, orders: list[SimulatedOrder], stock: Mapping[str, int]) -> None:
         told = [{"sku": sku, "location": self.main, "quantity": units} for sku, units in stock.items()]

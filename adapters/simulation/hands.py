@@ -19,6 +19,7 @@ from adapters.sandbox.transport import SandboxTransport
 from adapters.simulation.books import World
 from adapters.simulation.clocks import Killed, Mortal, VirtualClock
 from adapters.simulation.ground import CONNECTION, ERP, MERCHANT, Ground
+from adapters.simulation.telling import Teller
 from domain.telling import ReturnKey
 
 # At the highest level one look at the clock, or one call, in so many is the last.
@@ -32,10 +33,12 @@ _MOST_STEPS = 4_000
 class Process:
     """One of ours, from its start to its death."""
 
-    def __init__(self, ground: Ground, world: World, rng: Random, level: float, name: str, posting: PostingTimes | None) -> None:
+    def __init__(
+        self, ground: Ground, world: World, teller: Teller, rng: Random, level: float, name: str, posting: PostingTimes | None
+    ) -> None:
         self.mortal = Mortal(ground.clock, rng, _DEATHS * level)
         shop = Shop(ground.ledger, ground.pool, self.mortal, owner=name)
-        erp = world.connect(lambda front: _Wire(front, self.mortal), _turns(ground.clock))
+        erp = world.connect(ground, lambda front: _Wire(front, self.mortal), _turns(ground.clock))
         policy = ground.policies.policy_of(ReturnKey(MERCHANT, "returngo", ""))
         terms = Terms(CONNECTION, policy, ground.policies.version_of(MERCHANT, "returngo"), posting)
 
@@ -43,17 +46,19 @@ class Process:
             return terms if key.platform == "returngo" else None
 
         self.decider = Decider(ground.ledger, ground.pool, self.mortal, terms_of, ground.policies.digest())
-        self.worker = Worker(shop, ERP, erp, POLL)
+        self.worker = Worker(shop, ERP, erp, POLL, acknowledged_later=world.acknowledged_later)
         self.drift = Drift(shop, ERP, erp, [MERCHANT], POLL)
+        self.inbox = teller.inbox(ground, self.mortal, lambda front: _Wire(front, self.mortal))
         self.proof = Proof(shop, ERP, erp)
 
 
 class Hands:
     """Two processes, each followed by another one when it dies."""
 
-    def __init__(self, ground: Ground, world: World, rng: Random, level: float, posting: PostingTimes | None) -> None:
-        self._ground, self._world, self._rng, self._level, self._posting = ground, world, rng, level, posting
-        self.deaths = 0
+    def __init__(self, ground: Ground, world: World, teller: Teller, rng: Random, level: float, posting: PostingTimes | None) -> None:
+        self._ground, self._world, self._teller = ground, world, teller
+        self._rng, self._level, self._posting = rng, level, posting
+        self.deaths = self._turns_taken = 0
         self._alive = [self._born(0), self._born(1)]
 
     def immortal(self) -> None:
@@ -63,24 +68,27 @@ class Hands:
 
     def work(self) -> None:
         """Decide, read back what is due, and carry out until there is nothing to do now."""
-        idle = 0
-        for step in range(_MOST_STEPS):
-            which = step % len(self._alive)
-            busy = self._do(which, self._turn(which))
-            idle = 0 if busy else idle + 1
-            if idle >= len(self._alive):
+        for _ in range(_MOST_STEPS):
+            self._turns_taken += 1
+            which = self._turns_taken % len(self._alive)
+            # What the one finds nothing to do with is nothing for the other: what they do is in the database.
+            if not self._do(which, self._turn(which)):
                 return
         raise AssertionError("the hands never come to rest")
 
     def _turn(self, which: int) -> Callable[[], bool]:
         def go() -> bool:
             process = self._alive[which]
+            self._world.deliver(self._ground)
+            self._teller.deliver(self._ground)
+            if process.inbox is not None and process.inbox.go():
+                return True
             process.decider.catch_up()
             if process.drift.under_way or process.drift.due():
                 while process.drift.step():
                     pass
                 return True
-            return process.worker.go() or process.proof.step()
+            return process.worker.go() or (self._posting is not None and process.proof.step())
 
         return go
 
@@ -93,7 +101,12 @@ class Hands:
             return True
 
     def _born(self, which: int) -> Process:
-        return Process(self._ground, self._world, self._rng, self._level, f"process {which}.{self.deaths}", self._posting)
+        while True:
+            name = f"process {which}.{self.deaths}"
+            try:
+                return Process(self._ground, self._world, self._teller, self._rng, self._level, name, self._posting)
+            except Killed:
+                self.deaths += 1
 
 
 class _Wire(httpx.BaseTransport):

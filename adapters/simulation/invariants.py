@@ -11,6 +11,7 @@ from adapters.outbox.siblings import Siblings
 from adapters.simulation.books import BookedNote, Places, World
 from adapters.simulation.ground import ERP, Ground
 from adapters.simulation.selling import CURRENCY, parts_of
+from adapters.simulation.telling import Teller
 from adapters.verify import verify
 from domain.money import to_text
 from domain.policy import CLEARING_KINDS
@@ -29,11 +30,12 @@ class Invariant(NamedTuple):
     broken: tuple[str, ...]
 
 
-def check(ground: Ground, world: World, seeded: Places, mistakes: Iterable[str] = ()) -> list[Invariant]:
+def check(ground: Ground, world: World, teller: Teller, seeded: Places, mistakes: Iterable[str] = ()) -> list[Invariant]:
     """Every invariant, also after one that does not hold. `seeded`: what the ERP had on hand at first; `mistakes`: what our side logged."""
     ground.project()
     states, notes = ground.states(), world.notes()
     found: list[tuple[str, Iterable[str]]] = [
+        ("the ledger knows what happened", teller.unknown(states)),
         ("every instruction is settled", _every_instruction_is_settled(ground, states)),
         ("nothing waits for what is there", _nothing_waits_for_what_is_there(states)),
         ("what is due is instructed", _what_is_due_is_instructed(ground, states)),
@@ -143,7 +145,7 @@ def _said(totals: list[int] | None) -> str:
 def _no_unit_is_lost(states: Mapping[ReturnKey, ReturnState], world: World, seeded: Places, notes: list[BookedNote]) -> Iterator[str]:
     """What the ERP was seeded with, and what the log says was done since, is what it has."""
     wanted: Places = Counter(seeded)
-    voided = {note.number for note in notes if not note.active}
+    voided = {note.number for note in notes if not note.active and world.void_takes_goods}
     for state in states.values():
         for name, issued in state.work.issued.items():
             answer = state.work.answers.get(name)

@@ -16,7 +16,7 @@ from adapters.simulation.clocks import Clock
 LONGEST: Final = timedelta(seconds=15)
 _CHANCE: Final = 0.4
 # Of the objects that hold a simulator's books: what is no book, or another of them.
-_NO_BOOKS: Final = ("clock", "warehouse", "_numbers", "_counted")
+_NO_BOOKS: Final = ("clock", "warehouse", "behind", "_numbers", "_counted")
 
 
 class Lagging:

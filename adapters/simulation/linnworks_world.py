@@ -17,6 +17,7 @@ from adapters.sandbox.linnworks import SANDBOX_CREDENTIALS, LinnworksSandbox
 from adapters.sandbox.port import SandboxRequest
 from adapters.simulation.books import BookedNote, Places
 from adapters.simulation.clocks import Clock
+from adapters.simulation.ground import Ground
 from adapters.simulation.lagging import Lagging
 from adapters.simulation.selling import CURRENCY, KIT, PARTS, SimulatedOrder
 from domain.money import to_text
@@ -41,6 +42,8 @@ class LinnworksWorld:
 
     main = "Default"
     goods_in_with_note = False
+    void_takes_goods = False
+    acknowledged_later = False
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self.sandbox = LinnworksSandbox(clock, server="https://eu-ext.linnworks.test")
@@ -56,9 +59,12 @@ class LinnworksWorld:
         twin._sessions = dict(self.sandbox._sessions)
         return twin, (twin.books,)
 
-    def connect(self, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp:
+    def connect(self, ground: Ground, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp:
         settings = ErpSettings("erp", "linnworks", "https://linnworks.test", SANDBOX_CREDENTIALS)
         return connect(settings=settings, http=httpx.Client(transport=transport_of(self.front)), wait_turn=wait_turn)
+
+    def deliver(self, ground: Ground) -> None:
+        """It posts nothing by itself."""
 
     def seed(self, orders: list[SimulatedOrder], stock: Mapping[str, int]) -> None:
         places = ["In transit", "Quarantine", "Damaged"]

@@ -12,7 +12,6 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
-from adapters.event_store import prepare
 from adapters.inbox.schedule import JITTER
 from adapters.outbox.listing import try_again
 from adapters.sandbox.faults import Faults
@@ -23,12 +22,17 @@ from adapters.simulation.ground import Ground, open_ground
 from adapters.simulation.hands import POLL, Hands
 from adapters.simulation.invariants import Invariant, check
 from adapters.simulation.linnworks_world import LinnworksWorld
+from adapters.simulation.patchworks_world import PatchworksWorld
 from adapters.simulation.people import People
 from adapters.simulation.selling import SKUS
 from adapters.simulation.story import Story, write_story
-from domain.telling import read_telling
+from adapters.simulation.telling import Facts, ReturnGo, Teller
 
-_WORLDS: Final[Mapping[str, Callable[[VirtualClock, Random], World]]] = {"cin7_core": Cin7World, "linnworks": LinnworksWorld}
+_WORLDS: Final[Mapping[str, Callable[[VirtualClock, Random], World]]] = {
+    "cin7_core": Cin7World,
+    "linnworks": LinnworksWorld,
+    "patchworks": PatchworksWorld,
+}
 ERPS: Final = tuple(_WORLDS)
 _STOCK = 50
 # How often people look into the ERP, and how often one of them changes something there at the highest level.
@@ -48,6 +52,8 @@ class Report:
     returns: int
     level: float
     erp: str
+    # By whom the ledger is told of returns: facts, or a platform's simulator.
+    told_by: str = "facts"
     invariants: list[Invariant] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     people: list[str] = field(default_factory=list)
@@ -67,7 +73,8 @@ class Report:
         invariants = {one.holds: list(one.broken) or "ok" for one in self.invariants}
         figures: dict[str, Any] = {"events": self.events, "stale_lists": self.stale, "deaths": self.deaths}
         figures |= {"by_hand": self.people, "decided": self.decided, "instructions": dict(sorted(self.done.items()))}
-        return {"seed": self.seed, "returns": self.returns, "faults": self.level, "erp": self.erp, **figures, "invariants": invariants}
+        world = {"seed": self.seed, "returns": self.returns, "faults": self.level, "erp": self.erp, "told_by": self.told_by}
+        return world | figures | {"invariants": invariants}
 
 
 def simulate(
@@ -77,7 +84,7 @@ def simulate(
     returns: int = 20,
     level: float = 1.0,
     erp: str | None = None,
-    spoil: Callable[[Ground, World], None] | None = None,
+    spoil: Callable[[Ground, World, Teller], None] | None = None,
 ) -> Report:
     """In an empty schema. `erp`: one of ERPS; None: by the seed. `spoil` breaks the quiet world, to see that it is noticed.
 
@@ -88,24 +95,27 @@ def simulate(
     erp = erp or ERPS[seed % len(ERPS)]
     world = _WORLDS[erp](clock, Random(f"simulate/{seed}/erp"))
     story = write_story(rng, returns, level, world.main, world.goods_in_with_note)
-    report = Report(seed, returns, level, erp)
+    report = Report(seed, returns, level, erp, "returngo" if story.by_platform else "facts")
     with open_ground(url, schema, clock, story.policy) as ground, _mistakes() as mistakes:
         world.seed(story.orders, dict.fromkeys(SKUS, _STOCK))
         seeded = world.stock()
         # A list that told what was long ago would make nobody sure of anything: it lags by seconds.
         world.front.set_faults(replace(Faults.at(level, seed), stale=0.0))
         world.lagging.set_level(level)
-        hands = Hands(ground, world, Random(f"simulate/{seed}/hands"), level, story.posting)
+        teller: Teller = ReturnGo(clock) if story.by_platform else Facts()
+        teller.set_faults(replace(Faults.at(level, seed), stale=0.0))
+        hands = Hands(ground, world, teller, Random(f"simulate/{seed}/hands"), level, story.posting)
         people = People(ground, Random(f"simulate/{seed}/decisions"), story.skus)
-        _live(ground, world, story, hands, people, Random(f"simulate/{seed}/people"), report)
+        _live(ground, world, teller, story, hands, people, Random(f"simulate/{seed}/people"), report)
         world.front.set_faults(Faults())
+        teller.set_faults(Faults())
         world.lagging.set_level(0.0)
         hands.immortal()
         _rest(ground, hands, people)
         report.decided = people.decided
         if spoil is not None:
-            spoil(ground, world)
-        report.invariants = check(ground, world, seeded, mistakes)
+            spoil(ground, world, teller)
+        report.invariants = check(ground, world, teller, seeded, mistakes)
         report.stale, report.deaths, report.events = world.lagging.stale, hands.deaths, ground.ledger.head()
         for state in ground.states().values():
             for name, issued in state.work.issued.items():
@@ -133,7 +143,7 @@ def _mistakes() -> Iterator[list[str]]:
         log.removeHandler(handler)
 
 
-def _live(ground: Ground, world: World, story: Story, hands: Hands, people: People, chance: Random, report: Report) -> None:
+def _live(ground: Ground, world: World, teller: Teller, story: Story, hands: Hands, people: People, chance: Random, report: Report) -> None:
     """Everything that happens, in its time; between two things our processes work."""
     happens: list[tuple[float, int, object]] = [(told.at.timestamp(), 0, told.row) for told in story.tellings]
     happens += [(order.invoiced_at.timestamp(), 1, order.reference) for order in story.orders if order.invoiced_at is not None]
@@ -148,7 +158,7 @@ def _live(ground: Ground, world: World, story: Story, hands: Hands, people: Peop
         ground.clock.to(ground.clock().fromtimestamp(moment, ground.clock().tzinfo))
         match kind, what:
             case 0, dict():
-                ground.ledger.append([prepare(read_telling(what), "platform")])
+                teller.tell(ground, what)
             case 1, str():
                 world.invoice(what)
             case 3, _:
@@ -178,7 +188,8 @@ def _rest(ground: Ground, hands: Hands, people: People) -> None:
         ((pending, next_at),) = ground.rows(
             "SELECT count(*), min(next_at) FROM outbox WHERE state = 'pending' AND next_at > %s", ground.clock()
         )
-        quiet = quiet + 1 if not pending and ground.ledger.head() == before else 0
+        ((unread,),) = ground.rows("SELECT count(*) FROM inbox WHERE state = 'pending'")
+        quiet = quiet + 1 if not pending and not unread and ground.ledger.head() == before else 0
         if quiet >= 4:
             return
         ground.clock.advance(POLL + timedelta(seconds=1))

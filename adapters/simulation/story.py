@@ -10,33 +10,31 @@ from typing import Any, Final
 from adapters.outbox.terms import PostingTimes
 from adapters.simulation.clocks import BEGINS
 from adapters.simulation.ground import MERCHANT, PLATFORM
+from adapters.simulation.rma_story import rma_steps
 from adapters.simulation.selling import CURRENCY, SKUS, Back, SimulatedOrder, an_order, send_back
+from adapters.simulation.told import Told, old_name
 from domain.money import to_text
 from domain.policy import ErpTerms, Policy
 
 # At what time of the day credit notes go, where they go together.
+# So many worlds of a hundred have a platform of their own, which has to be listened to and asked.
+_BY_PLATFORM: Final = 0.34
 _BATCHES: Final = PostingTimes(("12:00", "18:00"), "Europe/London")
-# What the platform calls a SKU that it has under an old name.
-_OLD: Final = "-2019"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One fact as the platform tells it, at a time of its own."""
-
-    at: datetime
-    row: dict[str, Any]
 
 
 @dataclass(slots=True)
 class Story:
-    """`posting` None: credit notes go at once. `skus`: what people know that a platform's SKU is."""
+    """`posting` None: credit notes go at once. `by_platform`: told by ReturnGO's simulator, not fact by fact.
+
+    `skus`: what people know that a platform's SKU is.
+    """
 
     policy: Policy
     posting: PostingTimes | None
     orders: list[SimulatedOrder]
     tellings: list[Told]
     ends: datetime
+    by_platform: bool = False
     skus: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,17 +47,19 @@ def write_story(rng: Random, returns: int, level: float, main: str, goods_in_wit
     posting = _BATCHES if rng.random() < 0.25 else None
     orders = [an_order(rng, number) for number in range(max(1, returns * 3 // 4))]
     tellings: list[Told] = []
+    by_platform = rng.random() < _BY_PLATFORM
     for number in range(returns):
         order = rng.choice([one for one in orders if one.has_more()] or orders)
-        tellings += _return(rng, number, order, level)
+        tellings += rma_steps(rng, number, order) if by_platform else _return(rng, number, order, level)
     ends = max(told.at for told in tellings)
     ends = max([ends, *(order.invoiced_at for order in orders if order.invoiced_at is not None)])
-    known = {f"{sku}{_OLD}": sku for sku in SKUS}
-    return Story(policy, posting, orders, sorted(tellings, key=lambda told: told.at), ends, known)
+    known = {old_name(sku): sku for sku in SKUS}
+    return Story(policy, posting, orders, sorted(tellings, key=lambda told: told.at), ends, by_platform, known)
 
 
 def _policy(rng: Random, main: str, goods_in_with_note: bool) -> Policy:
-    location = {"saleable": {"action": "restock", "location": main}, "damaged": {"action": "write_off", "location": "Damaged"}}
+    location = {name: {"action": "restock", "location": main} for name in ("saleable", "restockable")}
+    location |= {"damaged": {"action": "write_off", "location": "Damaged"}}
     return Policy.model_validate(
         {
             "credit_note_on": rng.choice(("scanned", "received", "inspected", "restocked", "refunded")),
@@ -111,7 +111,7 @@ def _return(rng: Random, number: int, order: SimulatedOrder, level: float) -> li
 
 
 def _announced(rng: Random, back: Back, *, old: bool) -> dict[str, Any]:
-    sku = f"{back.sku}{_OLD}" if old and back.sku in SKUS and rng.random() < 0.7 else back.sku
+    sku = old_name(back.sku) if old and back.sku in SKUS and rng.random() < 0.7 else back.sku
     row = {"line": back.line, "sku": sku, "quantity": back.units, "items": _text(back.items), "tax": _text(back.tax)}
     return {**row, "kit": True} if back.kit else row
 

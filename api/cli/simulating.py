@@ -21,7 +21,7 @@ def simulate(
     returns: Annotated[int, typer.Option("--returns", min=1, help="How many returns it has.")] = 20,
     faults: Annotated[float, typer.Option("--faults", min=0, max=1, help="From 0, a good day, to 1, the worst one.")] = 1.0,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="So many worlds, one after the other.")] = 1,
-    erp: Annotated[str | None, typer.Option("--erp", help="cin7_core or linnworks; by the seed, if left out.")] = None,
+    erp: Annotated[str | None, typer.Option("--erp", help="cin7_core, linnworks or patchworks; by the seed, if left out.")] = None,
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -45,7 +45,7 @@ def simulate(
                 write_json(report.told())
                 continue
             figures = f"{report.events} events, {report.deaths} deaths, {len(report.people)} deeds by hand"
-            print(f"seed {number}: {report.erp}, {returns} returns, {figures}")
+            print(f"seed {number}: {report.erp}, told by {report.told_by}, {returns} returns, {figures}")
             for one in report.invariants:
                 print(f"  {'BROKEN' if one.broken else 'ok    '}  {one.holds}")
                 for sentence in one.broken:
