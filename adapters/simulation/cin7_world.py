@@ -85,6 +85,8 @@ class Cin7World:
             if not notes:
                 return None
             note = self._rng.choice(notes)
+            if deed == "void" and not self._has_its_goods(note.number):
+                return None  # they have gone on: nobody takes back what is not there
             if deed == "void":
                 self.front.seed({"by_hand": [{"void": note.number}]})
                 return f"voids {note.number}"
@@ -94,6 +96,14 @@ class Cin7World:
             return f"changes {note.number}"
         except (ValueError, StopIteration):
             return None  # Cin7 refuses, or there is nothing to be changed
+
+    def _has_its_goods(self, number: str) -> bool:
+        warehouse = self.sandbox.warehouse
+        notes = [note for sale in self.sandbox.sales.documents.values() for note in sale["CreditNotes"]]
+        wanted: Counter[tuple[str, str]] = Counter()
+        for line in next(note for note in notes if note["CreditNoteNumber"] == number)["_restock"]:
+            wanted[line["SKU"], line["Location"]] += int(line["Quantity"])
+        return all(warehouse.on_hand[place] >= units for place, units in wanted.items())
 
     # The books
 

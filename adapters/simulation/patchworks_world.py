@@ -35,6 +35,7 @@ class PatchworksWorld:
     """By chance: which way in, how it acknowledges, whether the flow itself removes duplicates. What it lets through twice then is ours."""
 
     main = "Main Warehouse"
+    goods_in_with_note = False
     void_takes_goods = False
     acknowledged_later = True
 
@@ -42,7 +43,6 @@ class PatchworksWorld:
         self.sandbox = PatchworksSandbox(clock)
         self.lagging = Lagging(self.sandbox, clock, f"{rng.random()}/lists", self._is_list, self._books(), lambda: _twin(clock))
         self.front = Front(self.lagging)
-        self.goods_in_with_note = rng.random() < 0.5
         self._clock, self._rng = clock, rng
         self._way = rng.choice(("webhook", "start", "start_raw", "callback"))
         acknowledge = rng.choice(("tracked", "callback", "both"))
@@ -54,7 +54,7 @@ class PatchworksWorld:
     def connect(self, ground: Ground, transport_of: Callable[[Front], httpx.BaseTransport], wait_turn: WaitTurn) -> Erp:
         known = {"webhook_url": _HOST + self.sandbox.webhook_path, "callback_url": _HOST + self.sandbox.callback_path}
         known |= {"api_key": "sandbox-key", "flow_id": "1041"}
-        mappings = {"commands": {"by": self._way}, "notes": {"goods_in": "yes" if self.goods_in_with_note else "no"}}
+        mappings = {"commands": {"by": self._way}}
         settings = ErpSettings(ERP, "patchworks", _HOST, known, {}, mappings)
         http = httpx.Client(transport=transport_of(self.front))
         return connect(settings=settings, http=http, wait_turn=wait_turn, acks=KeptAcks(ground.pool, ERP), clock=ground.clock)
