@@ -24,7 +24,6 @@ BROKE_ONCE = (
 # Found and not mended yet.
 OPEN = {
     15: "a note voided by hand is taken to have brought its goods out again, also those that Cin7 had booked in beside it",
-    32: "a refund at ReturnGO whose webhook was lost does not come in by the polls that follow",
 }
 
 
