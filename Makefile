@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-erp lint types bench wheel lock clean
+.PHONY: help setup run run-erp test test-erp lint types bench wheel lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' Makefile
@@ -51,16 +51,23 @@ test: setup ## Run all tests, WORKERS (4) at a time at most (ARGS="-k gaps" …)
 
 # A program of its own that is talked to over HTTP: it has its own environment, and nothing of it comes into ours.
 TRYTON := build/tryton
-test-erp: setup ## Test against Tryton, a real ERP, installed below build (skipped where it cannot be had)
+test-erp: $(TRYTON)/asked ## Test against Tryton, a real ERP, installed below build (skipped where it cannot be had)
+	@if test -f $(TRYTON)/installed; then \
+	  RETURNS_LEDGER_TRYTON=$(TRYTON) $(BIN)/python -m pytest -m erp tests/erp -n 2 --dist worksteal $(ARGS); \
+	else echo "Tryton's packages cannot be had here: its tests are skipped ($(TRYTON)/install.log says why)"; fi
+
+run-erp: $(TRYTON)/asked ## Run the demo against a Tryton that is installed and started below build (ARGS="--port 8081" …)
+	@test -f $(TRYTON)/installed || { echo "Tryton's packages cannot be had here ($(TRYTON)/install.log says why)" >&2; exit 1; }
+	@exec $(BIN)/python -m tests.erp.standing $(TRYTON) $(ARGS)
+
+.PHONY: $(TRYTON)/asked
+$(TRYTON)/asked: setup
 	@mkdir -p $(TRYTON)
 	@cmp -s tests/erp/requirements.txt $(TRYTON)/installed || { \
 	  rm -rf $(TRYTON)/venv $(TRYTON)/installed; \
 	  $(PYTHON) -m venv $(TRYTON)/venv && \
 	  $(TRYTON)/venv/bin/python -m pip install --quiet --prefer-binary -r tests/erp/requirements.txt >$(TRYTON)/install.log 2>&1 && \
 	  cp tests/erp/requirements.txt $(TRYTON)/installed; } || true
-	@if test -f $(TRYTON)/installed; then \
-	  RETURNS_LEDGER_TRYTON=$(TRYTON) $(BIN)/python -m pytest -m erp tests/erp -n 2 --dist worksteal $(ARGS); \
-	else echo "Tryton's packages cannot be had here: its tests are skipped ($(TRYTON)/install.log says why)"; fi
 
 lint: setup ## Look for mistakes (ruff)
 	@$(BIN)/python -m ruff check $(ARGS)

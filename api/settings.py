@@ -257,13 +257,15 @@ class Erp(_Table):
 
 
 class Settings(_Table):
-    """Everything that can be set. Scalars come from the environment too: RETURNS_LEDGER_DATA_DIR, _SCHEMA, _HOST, _PORT."""
+    """Everything that can be set. Scalars come from the environment too: RETURNS_LEDGER_DATA_DIR, _SCHEMA, _HOST, _PORT, _DEMO_ERP."""
 
     data_dir: Path = Path("data")
     # `_schema` would be the natural name; pydantic keeps that one for itself.
     schema_name: Annotated[str, Field(alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,40}$")] = "returns_ledger"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    # The Tryton that the demo shows its returns against; left out, all its ERPs are simulated.
+    demo_erp: str | None = None
     database: Database = Database()
     inbox: Inbox = Inbox()
     console: Sessions = Field(default_factory=Sessions)
@@ -348,7 +350,7 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
             raise SettingsError(f"{path}: cannot be read ({failure.strerror})") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
             raise SettingsError(f"{path}: is not valid TOML: {failure}") from None
-    for key in ("data_dir", "schema", "host", "port"):
+    for key in ("data_dir", "schema", "host", "port", "demo_erp"):
         value = environ.get(PREFIX + key.upper())
         if value:
             given[key] = int(value) if key == "port" and value.isdigit() else value

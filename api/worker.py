@@ -13,8 +13,9 @@ import uvicorn
 
 from adapters.alerts.running import ROUND_SECONDS, round_of
 from adapters.demo.feed import knows_month, number_of_run, tell_month
-from adapters.demo.pairs import make_fronts, webhook_targets
-from adapters.demo.playing import Player
+from adapters.demo.pairs import TRYTON, make_fronts, webhook_targets
+from adapters.demo.playing import TAX_PERCENT, Player, Stage
+from adapters.demo.tryton_shop import TrytonShop
 from adapters.event_store import LedgerError
 from adapters.inbox.lines import run_lines
 from adapters.outbox.running import run_outbox
@@ -23,7 +24,7 @@ from adapters.sku_map import SkuMap
 from api.alerting import alert_terms
 from api.bootstrap import House, clock
 from api.connecting import open_lines
-from api.demo import HOST, sandbox_port
+from api.demo import HOST, demo_pairs, demo_tryton, sandbox_port
 from api.posting import open_outbox
 from api.releasing import release_desks
 
@@ -89,9 +90,13 @@ def play_demo(house: House, stop: threading.Event, web: str) -> None:
     if not known:
         log.info("demo: told a month of returns, %d facts", tell_month(house.ledger, clock()))
     first = number_of_run(clock())
-    fronts = make_fronts(clock, first)
-    with serving(sandbox_app(fronts, webhook_targets(web)), sandbox_port(house.settings.data_dir)):
-        player = Player(fronts, clock, first)
+    pairs, tryton = demo_pairs(house.settings), demo_tryton(house.settings)
+    fronts = make_fronts(clock, first, pairs)
+    stages: dict[str, Stage] = dict(fronts)
+    if tryton is not None:
+        stages[TRYTON] = TrytonShop(tryton.told(), TAX_PERCENT)
+    with serving(sandbox_app(fronts, webhook_targets(web, pairs)), sandbox_port(house.settings.data_dir)):
+        player = Player(stages, clock, first, pairs)
         while not stop.is_set():
             stop.wait(player.tick())
 

@@ -5,7 +5,7 @@ They are other merchants than those of the told month, whose returns nobody post
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -26,11 +26,13 @@ _ACCOUNTS_APART: Final = 1_000_000_000
 POLL: Final = timedelta(seconds=4)
 # What a minute's merging and a vendor's quota would make of a demo that somebody watches.
 _PLENTY: Final = 100_000
+# The ERP without a simulator: a program that runs beside the house.
+TRYTON: Final = "tryton"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """`platform` and `erp` are prefixes of `OFFERS`; the connection is called like the merchant and its platform."""
+    """`platform` and `erp` are prefixes of `OFFERS`, or TRYTON; the connection is called like the merchant and its platform."""
 
     merchant: str
     platform: str
@@ -48,7 +50,7 @@ class Pair:
     @property
     def on_sale(self) -> str:
         """Where the ERP keeps what can be sold."""
-        return "Default" if self.erp == "linnworks" else "Main Warehouse"
+        return {"linnworks": "Default", TRYTON: "Storage Zone"}.get(self.erp, "Main Warehouse")
 
 
 PAIRS: Final = (
@@ -58,37 +60,46 @@ PAIRS: Final = (
     Pair("north-trail", "happy-returns", "linnworks"),
     Pair("little-oak", "happy-returns", "patchworks"),
 )
-ERPS: Final = tuple(dict.fromkeys(pair.erp for pair in PAIRS))
+# Who returns what a Tryton has sold, where there is one: a merchant of each platform.
+TRYTON_PAIRS: Final = (
+    Pair("heron-books", "happy-returns", TRYTON),
+    Pair("salt-and-oak", "returngo", TRYTON, has_shop=False),
+    Pair("vela-norte", "reveni", TRYTON),
+)
 
 
-def accounts() -> dict[str, Offer]:
-    """Every account of the demo, by its name, which is the prefix of its simulator."""
+def simulated_erps(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pair.erp for pair in pairs if pair.erp != TRYTON))
+
+
+def accounts(pairs: Sequence[Pair]) -> dict[str, Offer]:
+    """Every account of the demo that is simulated, by its name, which is the prefix of its simulator."""
     found: dict[str, Offer] = {}
-    for pair in PAIRS:
+    for pair in pairs:
         found[pair.connection] = OFFERS[pair.platform]
         if pair.shop is not None:
             found[pair.shop] = OFFERS["shopify"]
-    return found | {erp: OFFERS[erp] for erp in ERPS}
+    return found | {erp: OFFERS[erp] for erp in simulated_erps(pairs)}
 
 
-def make_fronts(clock: Clock, first: int) -> dict[str, Front]:
+def make_fronts(clock: Clock, first: int, pairs: Sequence[Pair] = PAIRS) -> dict[str, Front]:
     """A simulator for every account. They forget all when they end: `first` is where ids and numbers begin, so that none comes twice."""
     fronts = {
         name: Front(_make(offer.kind, name, clock, first + (place * _ACCOUNTS_APART if offer.kind == "happy_returns" else 0)))
-        for place, (name, offer) in enumerate(accounts().items())
+        for place, (name, offer) in enumerate(accounts(pairs).items())
     }
-    for erp in ERPS:
+    for erp in simulated_erps(pairs):
         if erp != "cin7-core":
             fronts[erp].seed({"locations": ["In transit", "Quarantine", "Damaged"]})
     return fronts
 
 
-def webhook_targets(house: str) -> Mapping[str, str]:
+def webhook_targets(house: str, pairs: Sequence[Pair] = PAIRS) -> Mapping[str, str]:
     """Where the platforms send their webhooks: what signs nothing has the secret in the path."""
     return {
         name: f"{house}/webhooks/{name}" + ("" if offer.signs else f"/{WEBHOOK_SECRET}")
-        for name, offer in accounts().items()
-        if name not in ERPS
+        for name, offer in accounts(pairs).items()
+        if name not in simulated_erps(pairs)
     }
 
 

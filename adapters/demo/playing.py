@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from adapters.demo.pairs import PAIRS, Pair
+from adapters.demo.pairs import PAIRS, TRYTON, Pair
 from adapters.demo.stories import CATALOGUE
-from adapters.sandbox.faults import Front
 from domain.money import to_text
 
 log = logging.getLogger("returns_ledger")
@@ -31,9 +30,16 @@ TAX_PERCENT: Final = 20
 FEE: Final = 5_00
 # What becomes of a return, and how often. The first of each pair ends well.
 TROUBLES: Final = {"none": 9, "late_refund": 3, "damaged": 2, "not_invoiced": 2, "unknown_sku": 1, "fee": 1, "edited": 1}
-_INVOICED: Final = {"cin7-core", "linnworks"}
+_INVOICED: Final = {"cin7-core", "linnworks", TRYTON}
 
 Step = Callable[[], None]
+
+
+class Stage(Protocol):
+    """What is played on: a simulator, or a program that stands for one."""
+
+    def seed(self, told: Mapping[str, Any], /) -> dict[str, Any]: ...
+    def state(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,10 @@ class Sold:
 class Player:
     """`tick` does what is due. `first` is the number before that of the first order."""
 
-    fronts: Mapping[str, Front]
+    fronts: Mapping[str, Stage]
     clock: Callable[[], datetime]
     first: int
+    pairs: Sequence[Pair] = PAIRS
     _begun: int = 0
     _steps: int = 0
     _due: list[tuple[datetime, int, Step]] = field(default_factory=list)
@@ -84,18 +91,18 @@ class Player:
         heapq.heappush(self._due, (when, self._steps, step))
 
     def _begin(self) -> None:
-        now, pair = self.clock(), PAIRS[self._begun % len(PAIRS)]
+        now, pair = self.clock(), self.pairs[self._begun % len(self.pairs)]
         self._begun += 1
         self._at(now + (BEGIN_EVERY if self._begun < BUSY_RETURNS else BEGIN_EVERY_LATER), self._begin)
         rng = Random(f"{SEED}/{self._begun}")  # noqa: S311 (a seeded story, no secret)
-        trouble = "none" if self._begun <= len(PAIRS) else rng.choices(list(TROUBLES), weights=list(TROUBLES.values()))[0]
+        trouble = "none" if self._begun <= len(self.pairs) else rng.choices(list(TROUBLES), weights=list(TROUBLES.values()))[0]
         story = Story(self.fronts, pair, f"#{self.first + self._begun}", rng, trouble)
         for seconds, step in story.steps():
             self._at(now + timedelta(seconds=seconds), step)
 
     def _pay_out(self) -> None:
         self._at(self.clock() + PAY_OUT_EVERY, self._pay_out)
-        for pair in PAIRS:
+        for pair in self.pairs:
             if pair.shop is not None:
                 self.fronts[pair.shop].seed({"pay_out": True})
 
@@ -103,7 +110,7 @@ class Player:
 class Story:
     """One order and its return. `steps` says what happens so many seconds after the order."""
 
-    def __init__(self, fronts: Mapping[str, Front], pair: Pair, order: str, rng: Random, trouble: str) -> None:
+    def __init__(self, fronts: Mapping[str, Stage], pair: Pair, order: str, rng: Random, trouble: str) -> None:
         self.pair, self.order, self.trouble = pair, order, trouble
         self._platform, self._erp = fronts[pair.connection], fronts[pair.erp]
         self._shop = fronts[pair.shop] if pair.shop is not None else None
@@ -139,7 +146,7 @@ class Story:
         return [Sold(one.sku.replace("-", " "), one.quantity, one.net) for one in self._sold]
 
     def _invoice(self) -> None:
-        self._erp.seed({"by_hand": [{"invoice": self.order} if self.pair.erp == "cin7-core" else {"process": self.order}]})
+        self._erp.seed({"by_hand": [{"process": self.order} if self.pair.erp == "linnworks" else {"invoice": self.order}]})
 
     def _edit_note(self) -> None:
         """Somebody in accounts knows better."""
@@ -225,10 +232,16 @@ def _patchworks_order(order: str, sold: list[Sold], _: bool) -> dict[str, Any]:
     return {"order_ref": order, "lines": lines, "invoice": "authorised"}
 
 
+def _tryton_order(order: str, sold: list[Sold], invoiced: bool) -> dict[str, Any]:
+    lines = [{"sku": one.sku, "quantity": one.quantity, "net": _text(one.net)} for one in sold]
+    return {"reference": order, "lines": lines, "invoiced": invoiced}
+
+
 _ERP_ORDERS: Final[Mapping[str, Callable[[str, list[Sold], bool], dict[str, Any]]]] = {
     "cin7-core": _cin7_order,
     "linnworks": _linnworks_order,
     "patchworks": _patchworks_order,
+    TRYTON: _tryton_order,
 }
 
 

@@ -210,6 +210,10 @@ class Worker:
             self._failed(row, state, failure, sent=row.sent_at is not None)
             return
         except Exception as broken:  # nobody knows how far it went
+            if self._shop.stop.is_set():
+                # The house did not wait for this one, and has closed the line under it: it is asked about at the next start.
+                log.info("outbox: %s of %s was under way when the house stopped", row.id, row.key)
+                return
             log.exception("outbox: %s of %s broke its ERP's room", row.id, row.key)
             answer = Unknown(f"our mistake: {type(broken).__name__}: {broken}")
         match answer:

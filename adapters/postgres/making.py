@@ -20,7 +20,7 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "max_connections": "100",
+    "max_connections": "200",
     "wal_compression": "on",
     "jit": "off",
     "timezone": "UTC",

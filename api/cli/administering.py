@@ -20,7 +20,7 @@ from adapters.postgres.embedded import EmbeddedError
 from api.bootstrap import House, open_house
 from api.cli.common import FAILED, OK, ConfigOption, HouseOption, JsonOption, asked_house, checked_house, fail, talk, write_json, write_rows
 from api.sealing import seal_of
-from api.settings import Settings, SettingsError, load_settings
+from api.settings import DEMO_HOUSE, Settings, SettingsError, load_settings
 from domain.policy import read_duration
 
 keys = typer.Typer(help="Keys to the HTTP API.", no_args_is_help=True)
@@ -92,10 +92,15 @@ def revoke_key(
 def show_config(
     redacted: Annotated[bool, typer.Option("--redacted", help="Secrets are never shown; this option says that you know.")] = True,
     json: Annotated[bool, typer.Option("--json", help="On one line.")] = False,
+    house: HouseOption = None,
     config: ConfigOption = None,
 ) -> None:
     """The configuration in force, defaults and environment included, as JSON. Secrets are shown as stars."""
     settings = load_settings(config)
+    if checked_house(house) == DEMO_HOUSE:
+        from api.demo import demo_settings  # it brings every simulator
+
+        settings = demo_settings(settings)
     print(settings.model_dump_json(indent=None if json else 2, by_alias=True))
 
 

@@ -20,7 +20,7 @@ import typer
 from adapters.postgres.embedded import EmbeddedError, open_database
 from api.bootstrap import House, clock, open_house
 from api.cli.common import FAILED, ConfigOption, HouseOption, checked_house, fail, talk
-from api.settings import DEMO_HOUSE, Settings, load_settings
+from api.settings import DEMO_HOUSE, PREFIX, Settings, load_settings
 
 PARTS = ("web", "worker", "inbox", "outbox", "alerts", "sandbox")
 STOP_SECONDS = 4.0
@@ -28,6 +28,7 @@ STOP_SECONDS = 4.0
 MOST_STARTS, WITHIN_SECONDS = 5, 60.0
 # How often the supervisor looks whether the embedded database is still there.
 DATABASE_SECONDS = 3.0
+MOST_SESSIONS = 32
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -38,6 +39,9 @@ def run(
     ] = None,
     host: Annotated[str | None, typer.Option("--host")] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535)] = None,
+    erp: Annotated[
+        str | None, typer.Option("--erp", help="A Tryton of the configuration (its name, or tryton) that the demo posts to.")
+    ] = None,
     only: Annotated[str | None, typer.Option("--only", help=f"One part alone: {', '.join(PARTS)}.")] = None,
     house: HouseOption = None,
     config: ConfigOption = None,
@@ -48,13 +52,23 @@ def run(
         raise typer.BadParameter(f"{only!r}: choose from {', '.join(PARTS)}", param_hint="--only")
     chosen = checked_house(house)
     demo_wanted = demo if demo is not None else chosen == DEMO_HOUSE or (chosen is None and not settings.connections)
+    if erp is not None and not demo_wanted:
+        raise typer.BadParameter(
+            "is for the demo: add --demo; a house that is no demo has its ERPs in its configuration", param_hint="--erp"
+        )
     if demo_wanted:
         from api.demo import claim_sandbox_port, demo_settings  # they bring every simulator
 
         chosen = DEMO_HOUSE
+        if erp is not None:
+            # The parts of the house, and its commands, have it from there.
+            os.environ[f"{PREFIX}DEMO_ERP"] = erp
+            settings = settings.model_copy(update={"demo_erp": erp})
         if only is None:
             claim_sandbox_port(settings.data_dir)
         settings = demo_settings(settings)
+        if only is None:
+            _open_tryton(settings)
     host, port = host or settings.host, settings.port if port is None else port
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # What httpx or psycopg say at INFO is of no use to whoever runs the house.
@@ -69,6 +83,23 @@ def run(
         _run_part(only, settings, chosen, demo_wanted, host, port)
 
 
+def _open_tryton(settings: Settings) -> None:
+    """Where the demo posts to a real program, that one is looked at before anything starts."""
+    from adapters.demo.playing import TAX_PERCENT
+    from adapters.demo.tryton_shop import TrytonShop
+    from api.demo import demo_tryton
+
+    if (tryton := demo_tryton(settings)) is None:
+        return
+    told = tryton.told()
+    try:
+        shop = TrytonShop(told, TAX_PERCENT)
+        talk(f"the demo sells, ships and posts in the database {told.credentials['database']} of Tryton at {told.base_url}")
+        shop.open_for_business()
+    except ValueError as wrong:
+        fail(f"erps.{tryton.name}: {wrong}")
+
+
 def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host: str, port: int) -> None:
     from api.worker import play_demo, project, tell_people, work_inbox, work_outbox  # the web server's process has no use for it
 
@@ -76,7 +107,9 @@ def _run_part(part: str, settings: Settings, house: str | None, demo: bool, host
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     _end_with_parent(stop)
-    pool_size = 16 if part == "web" else 4 + len(settings.connections) + (4 * len(settings.erps) if part == "outbox" else 0)
+    wanted = 16 if part == "web" else 4 + len(settings.connections) + (4 * len(settings.erps) if part == "outbox" else 0)
+    # None is held while a vendor is asked: many accounts share a few, and a database's sessions are not used up by one house.
+    pool_size = min(wanted, MOST_SESSIONS)
     with open_house(settings, house, pool_size=pool_size) as opened:
         if part == "web":
             _serve(opened, demo, host, port, stop)
@@ -121,9 +154,12 @@ def needs_keys(demo: bool, host: str) -> bool:
 
 def _end_with_parent(stop: threading.Event) -> None:
     """A part that lost its house (kill -9) ends by itself: nothing is left behind on the port or the database."""
-    if os.environ.get("RETURNS_LEDGER_PART_OF") != str(os.getppid()):
-        return
     parent = os.getppid()
+    told = os.environ.get("RETURNS_LEDGER_PART_OF")
+    if told != str(parent):
+        if told is not None and os.name == "posix":
+            os._exit(FAILED)  # the house was killed while this part was still starting
+        return
 
     def watch() -> None:
         while not stop.wait(0.5):

@@ -23,9 +23,9 @@ LIVE = {pair.merchant for pair in PAIRS}
 
 
 @contextmanager
-def demo(terminal: Terminal) -> Iterator[httpx.Client]:
+def demo(terminal: Terminal, *more: str) -> Iterator[httpx.Client]:
     port = free_port()
-    house = terminal.start("run", "--demo", "--port", str(port))
+    house = terminal.start("run", "--demo", "--port", str(port), *more)
     try:
         wait_until(lambda: answers(port) or house.poll() is not None, "the demo answers", PATIENCE_SECONDS)
         assert house.poll() is None, house.communicate()

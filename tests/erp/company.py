@@ -88,9 +88,7 @@ class Company:
         ):
             if name in fields:
                 properties[name] = account([f"type.{kind}", "=", True])
-        self.client.write(
-            "wizard.account.create_chart.execute", session, {"account": form, "properties": properties}, "create_properties"
-        )
+        self.client.write("wizard.account.create_chart.execute", session, {"account": form, "properties": properties}, "create_properties")
         self.client.write("wizard.account.create_chart.delete", session)
         self._fiscal_year(company)
         tax_account, cash = account(["code", "=", "6.3.6"]), account(["code", "=", "1.1.1"])

@@ -53,4 +53,3 @@ def fresh(tryton_home: Path, company_database: Path, tmp_path: Path) -> Iterator
     yield start
     for server in running:
         server.kill()
-

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from adapters.demo.tryton_shop import AGREED, Customer, sell
+from adapters.demo.tryton_shop import Item as SaleLine
 from adapters.erps.tryton.client import TrytonClient
 from tests.erp.company import Company
-
-AGREED = ("done", "check_quantity_product", "invoice_payment_term")
 
 
 class Item(NamedTuple):
@@ -29,42 +29,9 @@ class Shop:
 
     def sell(self, reference: str, items: Sequence[Item], *, ship: bool = True, invoice: bool = True) -> int:
         co = self.company
-        lines = [
-            {
-                "type": "line",
-                "product": co.products[item.sku],
-                "quantity": item.quantity,
-                "unit": co.unit,
-                "base_price": Decimal(item.price),
-                "unit_price": Decimal(item.price),
-                "taxes": [["add", [co.tax]]] if item.taxed else [],
-            }
-            for item in items
-        ]
-        sale = co.made(
-            "sale.sale",
-            party=co.party,
-            company=self.client.company,
-            currency=co.currency,
-            reference=reference,
-            sale_date=co.today,
-            invoice_address=co.address,
-            shipment_address=co.address,
-            payment_term=co.payment_term,
-            invoice_method="order",
-            shipment_method="order",
-            warehouse=co.warehouse,
-            lines=[["create", lines]],
-        )
-        self.client.write("sale.sale.quote", [sale])
-        self.client.write("sale.sale.confirm", [sale])
-        row = self.client.by_ids("sale.sale", [sale], "shipments", "invoices")[sale]
-        if ship:
-            for step in ("assign_try", "pick", "pack", "do"):
-                self.client.write(f"stock.shipment.out.{step}", row["shipments"], agreed=AGREED)
-        if invoice:
-            self.client.write("account.invoice.post", row["invoices"], agreed=AGREED)
-        return sale
+        customer = Customer(co.party, co.address, co.payment_term, co.currency, co.warehouse, co.unit)
+        lines = [SaleLine(co.products[item.sku], item.quantity, Decimal(item.price), (co.tax,) if item.taxed else ()) for item in items]
+        return sell(self.client, customer, reference, lines, co.today, ship=ship, invoice=invoice)
 
     def invoice_of(self, sale: int) -> int:
         return int(self.client.by_ids("sale.sale", [sale], "invoices")[sale]["invoices"][0])

@@ -4,80 +4,22 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adapters.event_store import prepare
-from adapters.outbox.folding import fold_one
-from adapters.outbox.running import run_outbox
-from api.bootstrap import House
-from api.posting import open_outbox
-from api.settings import Settings
 from domain.money import to_text
 from domain.returns import ReturnState
-from domain.telling import ReturnKey, read_telling
-from projections.moments import Moment
-from projections.tie_out import money_tie_out
-from tests.erp.server import CREDENTIALS, Server
+from tests.erp.merchant import working
+from tests.erp.server import Server
 from tests.erp.shop import Item, Shop
 
 pytestmark = pytest.mark.erp
-PATIENCE_SECONDS = 150.0
 # `RETURNS_LEDGER_TRYTON_RETURNS=500 make test-erp` is a day's run; each takes some seconds of Tryton's.
 RETURNS = int(os.environ.get("RETURNS_LEDGER_TRYTON_RETURNS", "8"))
-
-
-class Merchant:
-    """Tells the house what the platform would, and looks into its ledger."""
-
-    def __init__(self, house: House) -> None:
-        self.house, self._told = house, 0
-
-    def tell(self, name: str, return_id: str, **content: Any) -> None:
-        self._told += 1
-        at = datetime.now(UTC) - timedelta(hours=6) + timedelta(seconds=self._told)
-        row = {"fact": name, "merchant": "acme", "platform": "returngo", "return": return_id, "occurred_at": at.isoformat(), **content}
-        self.house.ledger.append([prepare(read_telling(row, own=True), "test")])
-
-    def state(self, return_id: str) -> ReturnState:
-        return fold_one(self.house.ledger, ReturnKey("acme", "returngo", return_id))
-
-    def wait(self, return_id: str, true: Callable[[ReturnState], bool], what: str, seconds: float = PATIENCE_SECONDS) -> ReturnState:
-        ends = time.monotonic() + seconds
-        while not true(state := self.state(return_id)):
-            assert time.monotonic() < ends, f"{what}: {state.work.answers}, {state.work.not_found}, {state.work.order}"
-            time.sleep(0.2)
-        return state
-
-    def wait_for_reading(self) -> None:
-        """Everything that is in Tryton now has been read back."""
-        asked, ends = datetime.now(UTC), time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < ends:
-            with self.house.connection() as conn:
-                found = conn.execute("SELECT polled_at FROM outbox_accounts WHERE account = 'erp/uk-tryton'").fetchone()
-            if found and found[0] and found[0] > asked + timedelta(seconds=1):
-                return
-            time.sleep(0.2)
-        raise AssertionError("Tryton is not read")
-
-    def tie_out(self) -> list[tuple[str, str, str]]:
-        self.house.catch_up()
-        with self.house.connection() as conn:
-            return [(row["refunded"], row["credited"], row["difference"]) for row in money_tie_out(conn, Moment(datetime.now(UTC)))]
-
-    def open_gaps(self) -> int:
-        self.house.catch_up()
-        with self.house.connection() as conn:
-            found = conn.execute("SELECT coalesce(sum(open_gaps), 0) FROM returns").fetchone()
-        return int(found[0]) if found else 0
 
 
 def _one_away(state: ReturnState) -> bool:
@@ -88,36 +30,12 @@ def _two_away(state: ReturnState) -> bool:
     return sum(one.restocked for one in state.counts.values()) == 2
 
 
-@contextmanager
-def working(server: Server, database: str, schema: str, data_dir: Path) -> Iterator[Merchant]:
-    places = {
-        "saleable": {"action": "restock", "location": "Storage Zone"},
-        "damaged": {"action": "write_off", "location": "Damaged"},
-    }
-    erp = {"name": "uk-tryton", "kind": "tryton", "base_url": server.url, "credentials": CREDENTIALS, "poll": "1s"}
-    shop = {"name": "uk", "merchant": "acme", "platform": "returngo", "credentials": {"api_key": "k", "shop": "s"}, "erp": "uk-tryton"}
-    settings = {"data_dir": data_dir, "schema": schema, "erps": [erp], "connections": [{**shop, "policy": {"dispositions": places}}]}
-    house, stop = House(Settings.model_validate(settings), database, None, 16), threading.Event()
-    house.open()
-    try:
-        with open_outbox(house, stop) as outbox:
-            thread = threading.Thread(target=run_outbox, args=(outbox,))
-            thread.start()
-            try:
-                yield Merchant(house)
-            finally:
-                stop.set()
-                thread.join(60)
-    finally:
-        house.close()
-
-
 def test_five_steps_end_in_books_that_agree(fresh: Callable[[], Server], database: str, schema: str, tmp_path: Path) -> None:
     server = fresh()
     shop = Shop(server.client())
     shop.sell("#1001", [Item("SHIRT", 3, "29.99"), Item("MUG", 1, "40.00")])
     owed = shop.owed_by_customer()
-    with working(server, database, schema, tmp_path) as merchant:
+    with working(server.url, database, schema, tmp_path) as merchant:
         lines = [{"line": "1", "sku": "SHIRT", "quantity": 3, "items": "89.97", "tax": "17.99"}]
         merchant.tell("Initiated", "R-1", order="#1001", currency="GBP", resolution="refund", lines=lines)
         merchant.tell("ScannedAtReturnBar", "R-1")
@@ -136,7 +54,7 @@ def test_five_steps_end_in_books_that_agree(fresh: Callable[[], Server], databas
         assert [one.credit_note for one in state.active_notes()] == [note.credit_note], "what was read back tells nothing new"
         assert {answer.status for answer in state.work.answers.values()} == {"accepted"}
         assert merchant.tie_out() == [(total, total, "0.00")]
-        assert merchant.open_gaps() == 0
+        assert merchant.gaps() == []
     # Tryton's own books, read for themselves.
     assert [(one["number"], str(one["total"])) for one in shop.notes()] == [(note.credit_note, total)]
     assert owed - shop.owed_by_customer() == Decimal(total)
@@ -153,7 +71,7 @@ def test_a_day_of_mixed_returns(fresh: Callable[[], Server], database: str, sche
     for n in range(RETURNS):
         shop.sell(f"#{n}", [Item("SHIRT", 3, "29.99"), Item("GIFTBOX", 1, "59.00"), Item("COAT", 3, "33.33")], ship=False)
     began, owed, asked = time.monotonic(), shop.owed_by_customer(), server.calls()
-    with working(server, database, schema, tmp_path) as merchant:
+    with working(server.url, database, schema, tmp_path) as merchant:
         for n, kind in enumerate(dice):
             shirts = {"line": "1", "sku": "SHIRT", "quantity": 1, "items": "29.99", "tax": "6.00"}
             coats = {"line": "2", "sku": "COAT", "quantity": 2, "items": "66.66", "tax": "13.33"}
