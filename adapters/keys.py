@@ -77,10 +77,13 @@ def find(conn: Connection[Any], key: str, now: datetime) -> Holder | None:
 
 def used(conn: Connection[Any], holder: Holder, now: datetime) -> bool:
     """Keep that the key was used; False where that is known of this hour already, so that not every request writes."""
-    return conn.execute(
-        "UPDATE api_keys SET used_at = %(now)s WHERE id = %(id)s AND (used_at IS NULL OR used_at <= %(before)s)",
-        {"id": holder.key_id, "now": now, "before": now - USED_EVERY},
-    ).rowcount == 1
+    return (
+        conn.execute(
+            "UPDATE api_keys SET used_at = %(now)s WHERE id = %(id)s AND (used_at IS NULL OR used_at <= %(before)s)",
+            {"id": holder.key_id, "now": now, "before": now - USED_EVERY},
+        ).rowcount
+        == 1
+    )
 
 
 def _digest(key: str) -> bytes:

@@ -88,9 +88,7 @@ class Sale:
         return sum(
             credit.units
             for credit in self.credits
-            if credit.sale_line == line
-            and (without is None or credit.instruction != without)
-            and (ours or credit.instruction is None)
+            if credit.sale_line == line and (without is None or credit.instruction != without) and (ours or credit.instruction is None)
         )
 
 
