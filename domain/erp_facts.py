@@ -158,10 +158,12 @@ class InstructionIssued(Content):
 
 
 class InstructionAccepted(Content):
-    """It is done: `document` is the ERP's name for what it booked."""
+    """It is done: `document` is the ERP's name for what it booked. `beside`: SKUs whose goods were booked in by a document of their own,
+    where the instruction is a credit note."""
 
     instruction: Name
     document: Name
+    beside: tuple[Name, ...] | None = None
 
 
 class InstructionDeclined(Content):

@@ -22,13 +22,13 @@ def instruction_id(key: ReturnKey, *content: object) -> str:
     return "rl-" + blake2b(told.encode(), digest_size=9).hexdigest()[: ID_LENGTH - 3]
 
 
-def consequences(issued: InstructionIssued, document: str, amount: Amount | None = None) -> list[Fact]:
+def consequences(issued: InstructionIssued, document: str, amount: Amount | None = None, beside: tuple[str, ...] = ()) -> list[Fact]:
     """The facts that follow from `issued` being done, the answer itself first. `document` is the ERP's name for what it booked, `amount`
-    what it booked where that is known to differ from what was asked for.
+    what it booked where that is known to differ from what was asked for, `beside` the SKUs whose goods it did not bring in itself.
 
     The release of a refund is told by the platform once the money has moved.
     """
-    facts: list[Fact] = [InstructionAccepted(instruction=issued.instruction, document=document)]
+    facts: list[Fact] = [InstructionAccepted(instruction=issued.instruction, document=document, beside=beside or None)]
     match issued.kind:
         case "post_credit_note":
             lines = units_of(issued)

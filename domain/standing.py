@@ -88,6 +88,11 @@ def standing_of(state: ReturnState) -> Standing:
             for told in units_of(one):
                 standing.credited[told.line] += told.quantity
         standing.book(one.goods, one.kind)
+    for name in superseded:
+        # A note that was voided took its goods out again, but not those that came in beside it.
+        one, answer = work.issued[name], work.answers.get(name)
+        if answer is not None and answer.beside:
+            standing.book([goods for goods in one.goods if goods.sku in answer.beside], one.kind)
     for line in state.counts:
         if others := foreign(state, line, "restock") + foreign(state, line, "write_off"):
             standing.leave(line, others)

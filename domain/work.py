@@ -44,7 +44,8 @@ Newest = tuple[datetime, int]
 
 
 class Answered(NamedTuple):
-    """What an instruction came to, at last: `code` and `reason` where it was declined or nobody knows, `document` where it is done."""
+    """What an instruction came to, at last: `code` and `reason` where it was declined or nobody knows, `document` where it is done,
+    and `beside` the SKUs of a note's goods that another document brought in."""
 
     status: Status
     at: Newest
@@ -53,6 +54,7 @@ class Answered(NamedTuple):
     reason: str = ""
     what_to_do: str = ""
     document: str = ""
+    beside: tuple[str, ...] = ()
 
 
 class Decision(NamedTuple):
@@ -168,7 +170,7 @@ def evolve_work(work: Work, fact: Working, at: datetime, number: int) -> Work:
                 issued_numbers={**work.issued_numbers, name: number},
             )
         case InstructionAccepted():
-            return _answer(work, fact.instruction, Answered("accepted", newest, number, document=fact.document))
+            return _answer(work, fact.instruction, Answered("accepted", newest, number, document=fact.document, beside=fact.beside or ()))
         case InstructionDeclined():
             said = Answered("declined", newest, number, fact.code, fact.reason, fact.what_to_do)
             return _answer(work, fact.instruction, said)

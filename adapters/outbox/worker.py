@@ -229,7 +229,7 @@ class Worker:
     def _accepted(self, row: Row, state: ReturnState, issued: InstructionIssued, answer: Accepted) -> None:
         at = answered_at(state, row.id, self._shop.clock())
         cause, source = f"instruction:{row.id}", f"accepted/{row.id}"
-        facts = [*consequences(issued, answer.reference, answer.amount)]
+        facts = [*consequences(issued, answer.reference, answer.amount, answer.beside)]
         for fact in tuple(facts):
             if isinstance(fact, CreditNoted) and (name := (fact.erp, fact.credit_note)) in state.voided:
                 # A note that was undone, and is gone on with: it is active again.

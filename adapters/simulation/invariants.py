@@ -149,9 +149,10 @@ def _no_unit_is_lost(states: Mapping[ReturnKey, ReturnState], world: World, seed
     for state in states.values():
         for name, issued in state.work.issued.items():
             answer = state.work.answers.get(name)
-            if answer is None or answer.status != "accepted" or answer.document in voided:
+            if answer is None or answer.status != "accepted":
                 continue
-            for goods in issued.goods:
+            stays = answer.beside if answer.document in voided else {goods.sku for goods in issued.goods}
+            for goods in (goods for goods in issued.goods if goods.sku in stays):
                 for sku, each in parts_of(goods.sku).items():
                     if goods.from_location is not None:
                         wanted[sku, goods.from_location] -= each * goods.quantity

@@ -12,12 +12,14 @@ from domain.content import Amount
 class Accepted:
     """It is done. `reference` is the vendor's own name for it: a credit note's number, a transfer's, a refund's.
 
-    `amount` is what an ERP booked, where it is money; `at` its own date for it, where it has one.
+    `amount` is what an ERP booked, where it is money; `at` its own date for it, where it has one. `beside` are SKUs whose goods a credit
+    note could not bring in: they were booked in by a document of their own, and stay where the note is voided.
     """
 
     reference: str
     amount: Amount | None = None
     at: datetime | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,24 +74,24 @@ def test_addresses_keep_the_question() -> None:
 
 def test_currencies_are_counted_apart() -> None:
     def row(
-        kind: str, currency: str | None, amount: str | None, count: int = 1, age: str = "0-1 d", units: int | None = None
+        kind: str, currency: str | None, amount: str | None, count: int = 1, age: str = "0-1 d", units: int | None = None, late: int = 0
     ) -> dict[str, object]:
-        return {"kind": kind, "owner": "ops", "currency": currency, "age": age, "count": count, "amount": amount, "units": units}
+        told = {"kind": kind, "owner": "ops", "currency": currency, "age": age, "count": count, "amount": amount}
+        return {**told, "units": units, "overdue": late}
 
     seen = counted(
         [
             row("refund_without_credit_note", "GBP", "10.00"),
-            row("refund_without_credit_note", "GBP", "5.50", age=">30 d", count=3),
+            row("refund_without_credit_note", "GBP", "5.50", age=">30 d", count=3, late=3),
             row("refund_without_credit_note", "JPY", "500"),
             row("credit_note_without_refund", "GBP", "-3.00"),
             row("uninspected_items", "GBP", "80.00", units=2),
-            row("unannounced_return", None, None, count=2),
+            row("unannounced_return", None, None, count=2, late=1),
         ],
-        overdue=4,
     )
     assert [(one.currency, one.gaps, one.clearing) for one in seen.currencies] == [("GBP", 6, "12.50"), ("JPY", 1, "500")]
     assert seen.currencies[0].ages.counts == [3, 0, 0, 0, 0, 3]
-    assert seen.gaps == 9
+    assert (seen.gaps, seen.overdue) == (9, 4)
     money_kinds, goods = (kinds for _, kinds in seen.areas)
     assert [one.kind for one in money_kinds] == ["refund_without_credit_note", "credit_note_without_refund"]
     assert (money_kinds[0].amount("GBP"), money_kinds[0].amount("JPY"), money_kinds[0].amount("EUR")) == ("15.50", "500", None)

@@ -285,3 +285,17 @@ def test_a_refund_is_released_once_when_all_of_it_has_come_to_the_stage() -> Non
 def test_a_return_that_ended_expects_nothing_more() -> None:
     walk = Walk(policy()).announce(SHIRT).record(ORDER).tell("Received").tell("Cancelled")
     assert walk.plan == NOTHING
+
+
+def test_a_voided_note_takes_its_goods_out_again_but_not_those_that_came_in_beside_it() -> None:
+    mug = ("L2", "MUG", 1, "20.00", "4.00")
+    both = order(order_line("a", "SHIRT-M", 2, 8000, 1600), order_line("b", "MUG", 1, 2000, 400))
+    walk = Walk(policy(goods_in_with_note=True, move_on="received")).announce(SHIRT, mug).record(both).tell("Received")
+    (note,) = walk.plan.due
+    assert {one.sku for one in note.goods} == {"SHIRT-M", "MUG"}
+    walk.record(note, *consequences(note, "CR-1", beside=("MUG",)))
+    walk.tell("CreditNoteVoided", credit_note="CR-1", erp="uk-erp")
+    walk.record(RetryAsked(reason="voided by mistake"))
+    (again,) = walk.plan.due
+    assert (again.kind, again.amount) == ("post_credit_note", note.amount)
+    assert [(one.sku, one.quantity) for one in again.goods] == [("SHIRT-M", 2)]

@@ -21,16 +21,8 @@ BROKE_ONCE = (
 )
 
 
-# Found and not mended yet.
-OPEN = {
-    15: "a note voided by hand is taken to have brought its goods out again, also those that Cin7 had booked in beside it",
-}
-
-
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_worst_day_leaves_the_books_whole(database: str, schema: str, seed: int, request: pytest.FixtureRequest) -> None:
-    if seed in OPEN:
-        request.applymarker(pytest.mark.xfail(reason=OPEN[seed], strict=True))
+def test_the_worst_day_leaves_the_books_whole(database: str, schema: str, seed: int) -> None:
     assert simulate(database, schema, seed, returns=8).broken == []
 
 

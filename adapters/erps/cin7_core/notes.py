@@ -296,7 +296,8 @@ class Notes:
     def _accepted(self, work: Work, sale: Sale, note: Note) -> Accepted:
         asked = work.issued.amount
         same = asked is not None and note.total == asked.total
-        return Accepted(note.number or note.task, asked if same else ledger_amount(note, sale, self._mapping))
+        beside = tuple(sorted({goods.sku for goods in _beside(work, sale, note)}))
+        return Accepted(note.number or note.task, asked if same else ledger_amount(note, sale, self._mapping), beside=beside)
 
 
 def _complete(row: Row, sale: Sale) -> Row:
