@@ -36,9 +36,9 @@ from domain.returns import ReturnState
 
 log = logging.getLogger("returns_ledger")
 
-# Reasons that go away by themselves, or by what people do in the ERP: looked at again at each of its polls.
 # Not a reason of the ERP's: the vendor took it, and acknowledges it in its own time.
 AWAITED: Final = "acknowledgement"
+# Reasons that go away by themselves, or by what people do in the ERP: looked at again at each of its polls.
 LOOKED_AT_AGAIN: Final = (port.ORDER_NOT_FOUND, port.ORDER_NOT_INVOICED, port.SKU_UNMATCHED, port.KIT_NOT_DECOMPOSED)
 # What is still on its way to the ERP, or being written there, may not show at once, and its lists may be older than what was written:
 # before that "it is not there" says nothing. No vendor publishes how long; an ERP's `settle` says it otherwise.
