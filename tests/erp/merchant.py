@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from adapters.outbox.running import run_outbox
 from api.bootstrap import House
 from api.posting import open_outbox
 from api.settings import Settings
+from domain.postings import CLEARING
 from domain.returns import ReturnState
 from domain.telling import ReturnKey, read_telling
 from projections.gap_register import GapFilter, all_gaps
+from projections.journal import Entry, entries
 from projections.moments import Moment
 from projections.tie_out import money_tie_out
 from tests.erp.server import CREDENTIALS
@@ -64,6 +68,29 @@ class Merchant:
         self.house.catch_up()
         with self.house.connection() as conn:
             return [(row["refunded"], row["credited"], row["difference"]) for row in money_tie_out(conn, Moment(datetime.now(UTC)))]
+
+    def credited(self) -> dict[str, Decimal]:
+        """By the journal: what each credit note took off the clearing account."""
+        found: dict[str, Decimal] = {}
+        for entry in self._journal():
+            if entry.fact == "CreditNoted":
+                taken = sum(posting.amount for posting in entry.postings if posting.account == CLEARING)
+                found[entry.document] = found.get(entry.document, Decimal(0)) - Decimal(taken) / 100
+        return found
+
+    def units(self) -> Counter[tuple[str, str]]:
+        """By the journal: units by SKU and account, without those of 0."""
+        units: Counter[tuple[str, str]] = Counter()
+        for entry in self._journal():
+            if entry.sku is not None:
+                for posting in entry.postings:
+                    units[entry.sku, posting.account.partition(":")[2]] += posting.amount
+        return Counter({place: count for place, count in units.items() if count})
+
+    def _journal(self) -> list[Entry]:
+        self.house.catch_up()
+        with self.house.connection() as conn:
+            return list(entries(conn))
 
     def gaps(self) -> list[tuple[str, str, str | None]]:
         """Open gaps: return, kind, amount; sorted."""
