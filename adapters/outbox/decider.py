@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool
 from adapters.event_store import Appended, Ledger, LedgerBusy, LedgerUnavailable, Prepared, read_versions
 from adapters.outbox import queue
 from adapters.outbox.folding import fold, read_returns, told
-from adapters.outbox.places import Places, Resettled, returns_of_orphans
+from adapters.outbox.places import Places, Resettled, returns_of_orders, returns_of_orphans
 from adapters.outbox.siblings import Siblings
 from adapters.outbox.terms import Terms, TermsOf
 from adapters.outbox.undecided import forget_undecided, keep_undecided, undecided_keys
@@ -74,6 +74,8 @@ class Decider:
         self._renew = renew
         self._begun = False
         self._reunited_at: datetime | None = None
+        # Merchant and order of what was decided on lately.
+        self._orders: set[tuple[str, str]] = set()
         # How far the log has been decided on.
         self.position = 0
 
@@ -118,16 +120,22 @@ class Decider:
             self._reunited_at = now
             with self._pool.connection() as conn:
                 found = dict.fromkeys([*returns_of_orphans(conn), *undecided_keys(conn)])
-            keys = [key for key in found if self._terms_of(key) is not None]
-            for first in range(0, len(keys), RETURNS_AT_ONCE):
-                self._decide_apart(keys[first : first + RETURNS_AT_ONCE])
+            self._decide_in_parts([key for key in found if self._terms_of(key) is not None])
 
     def _decide_after(self, position: int, most_events: int) -> int:
         streams, last = self._ledger.touched(position, most_events)
         keys = [key for key in _keys(streams) if self._terms_of(key) is not None]
+        self._orders.clear()
+        self._decide_in_parts(keys)
+        # What one return of an order is not credited any more, another may be: nothing is told of that one itself.
+        with self._pool.connection() as conn:
+            others = returns_of_orders(conn, self._orders) - set(keys)
+        self._decide_in_parts(sorted(key for key in others if self._terms_of(key) is not None))
+        return last
+
+    def _decide_in_parts(self, keys: Sequence[ReturnKey]) -> None:
         for first in range(0, len(keys), RETURNS_AT_ONCE):
             self._decide_apart(keys[first : first + RETURNS_AT_ONCE])
-        return last
 
     def _move(self, column: str, before: int, after: int | None) -> None:
         with self._pool.connection() as conn:
@@ -175,6 +183,7 @@ class Decider:
             decisions.append(decision)
             siblings.learn(_after(decision, self._clock()))
         self._record(decisions, resettled, places)
+        self._orders |= places.orders
         with self._pool.connection() as conn:
             forget_undecided(conn, states.keys() - failed.keys())
             keep_undecided(conn, failed, self._clock())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -65,6 +65,11 @@ class Places:
         if not self._any_orphans:
             return []
         return [one for orphan in self._orphans(state, keys) if (one := self._resettle(orphan, state)) is not None]
+
+    @property
+    def orders(self) -> set[tuple[str, str]]:
+        """Merchant and order of the returns that it has learned from."""
+        return {(merchant, order) for merchant, order, _, _ in self._orders}
 
     def write(self, cursor: Cursor[Any]) -> None:
         if self._orders:
@@ -133,6 +138,12 @@ def returns_of_order(conn: Connection[Any], merchant: str, key: str) -> set[Retu
     return {ReturnKey(*row) for row in rows.fetchall()}
 
 
+def returns_of_orders(conn: Connection[Any], orders: Iterable[tuple[str, str]]) -> set[ReturnKey]:
+    """All returns of these orders, each named by its merchant and key."""
+    columns = [list(column) for column in zip(*sorted(orders), strict=True)]
+    return {ReturnKey(*row) for row in conn.execute(_OF_ORDERS, columns).fetchall()} if columns else set()
+
+
 def returns_of_orphans(conn: Connection[Any]) -> list[ReturnKey]:
     """Returns that are the only one to name the order of a document which stands for itself."""
     return [ReturnKey(*row) for row in conn.execute(_REUNITED).fetchall()]
@@ -142,6 +153,9 @@ _REUNITED = """
     SELECT d.merchant, min(o.platform), min(o.return_id) FROM (
         SELECT DISTINCT merchant, order_key FROM outbox_documents WHERE order_key IS NOT NULL
     ) AS d JOIN outbox_orders o USING (merchant, order_key) GROUP BY d.merchant, d.order_key HAVING count(*) = 1"""
+_OF_ORDERS = """
+    SELECT DISTINCT merchant, platform, return_id FROM unnest(%s::text[], %s::text[]) AS asked (merchant, order_key)
+    JOIN outbox_orders USING (merchant, order_key)"""
 _ORDERS = """
     INSERT INTO outbox_orders (merchant, order_key, platform, return_id)
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING"""

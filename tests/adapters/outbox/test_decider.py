@@ -45,3 +45,21 @@ def test_a_return_that_cannot_be_decided_on_stops_no_other(bench: Bench) -> None
 def undecided(bench: Bench) -> dict[str, str]:
     with bench.house.connection() as conn:
         return {row["return"]: row["error"] for row in undecided_rows(conn)}
+
+
+def test_what_is_told_of_one_return_has_the_others_of_its_order_decided_on(bench: Bench) -> None:
+    """What one of them is not credited any more, another may be."""
+    seen: list[str] = []
+
+    def watched(state: ReturnState, policy: Policy, others: Credited) -> Plan:
+        seen.append(state.key.return_id)
+        return plan(state, policy, others)
+
+    bench.decided = Decider(bench.house.ledger, bench.house.pool, bench.clock, bench.terms_of, planner=watched)
+    for name, order in (("R-1", "#1001"), ("R-2", "1001"), ("R-3", "#1002")):
+        bench.announce(name, order)
+    bench.work()
+    seen.clear()
+    bench.tell("Received", "R-1")
+    bench.decided.step()
+    assert sorted(set(seen)) == ["R-1", "R-2"]
