@@ -177,7 +177,7 @@ def _revive(ground: Ground) -> None:
 
 
 def _rest(ground: Ground, hands: Hands, people: People) -> None:
-    """Wait for what is due next, again and again, until nothing is, and the ERP was read back twice since."""
+    """Wait for what is due next, again and again, until nothing is, and the ERP was read back twice since, the platform once."""
     quiet = 0
     for _ in range(_MOST_ROUNDS):
         before = ground.ledger.head()
@@ -189,7 +189,9 @@ def _rest(ground: Ground, hands: Hands, people: People) -> None:
             "SELECT count(*), min(next_at) FROM outbox WHERE state = 'pending' AND next_at > %s", ground.clock()
         )
         ((unread,),) = ground.rows("SELECT count(*) FROM inbox WHERE state = 'pending'")
-        quiet = quiet + 1 if not pending and not unread and ground.ledger.head() == before else 0
+        # Whoever failed on the bad days may wait for hours before the platform is asked again for what got lost.
+        ((unasked,),) = ground.rows("SELECT count(*) FROM poll_cursors WHERE attempts > 0")
+        quiet = quiet + 1 if not pending and not unread and not unasked and ground.ledger.head() == before else 0
         if quiet >= 4:
             return
         ground.clock.advance(POLL + timedelta(seconds=1))

@@ -46,17 +46,17 @@ class _Cursor:
     allowance_at: datetime
     # Open RMA → when it was last read, in seconds since 1970.
     watched: dict[str, int]
-    # A round that is under way: when it began, the page it is on, and what of that page is read.
+    # A round that is under way: when it began, the page it is on, and what of that page is read: RMA → a digest of what the list showed.
     began: datetime | None = None
     page: str | None = None
-    page_read: list[str] = field(default_factory=list)
+    page_read: dict[str, str] = field(default_factory=dict)
     # RMA read a moment ago → when, and a digest of what the list showed of it.
     lately: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any] | None, now: datetime) -> _Cursor:
         stored = stored or {}
-        watched = stored.get("watched") or {}
+        watched, page_read = stored.get("watched") or {}, stored.get("page_read")
         return cls(
             instant(stored.get("rmas_since")) or now - FIRST_LOOK_BACK,
             instant(stored.get("transactions_since")) or now - FIRST_LOOK_BACK,
@@ -65,7 +65,7 @@ class _Cursor:
             {str(rma_id): int(at) for rma_id, at in watched.items()},
             instant(stored.get("began")),
             stored.get("page"),
-            [str(rma_id) for rma_id in stored.get("page_read") or ()],
+            {str(rma_id): str(shown) for rma_id, shown in page_read.items()} if isinstance(page_read, Mapping) else {},
             {
                 str(rma_id): (int(at), str(shown))
                 for rma_id, (at, shown) in (stored.get("lately") or {}).items()
@@ -82,7 +82,7 @@ class _Cursor:
             "watched": dict(self.watched),
             "began": write_instant(self.began) if self.began else None,
             "page": self.page,
-            "page_read": list(self.page_read),
+            "page_read": dict(self.page_read),
             "lately": {rma_id: list(read) for rma_id, read in self.lately.items()},
         }
 
@@ -94,7 +94,11 @@ class Poll:
         self._client, self._read_one, self._desk = client, read_one, desk
         self._now = desk.now()
         self._cursor = _Cursor.read(cursor, self._now)
-        self._read: set[str] = set(self._cursor.page_read)
+        # By this attempt at the round. What an earlier one read may have changed since, it can have been hours ago: it is read again where
+        # a list shows it as news, and otherwise waits for its turn in the next round.
+        self._read: set[str] = set()
+        self._read_before = set(self._cursor.page_read)
+        self._shown: dict[str, str] = {}
 
     def pages(self) -> Iterator[Polled]:
         """Raises VendorTrouble and VendorRefused; a request that ReturnGO refuses is trouble with the connection, not with a record."""
@@ -126,21 +130,23 @@ class Poll:
                 cursor.page = None
                 continue
             for polled in self._read_all(self._news(listed.rows)):
-                cursor.page_read += [rma_id for rma_id in polled if rma_id not in cursor.page_read]
+                now = int(self._now.timestamp())
+                for rma_id in polled:
+                    cursor.page_read[rma_id] = shown = self._shown[rma_id]
+                    cursor.lately[rma_id] = (now, shown)
                 yield Polled(tuple(polled.values()), cursor.written())
-            cursor.page, cursor.page_read = listed.next_cursor, []
+            cursor.page, cursor.page_read = listed.next_cursor, {}
             if cursor.page is None:
                 break
         cursor.rmas_since = cursor.began
 
     def _news(self, rows: Iterable[Document]) -> Iterator[str]:
-        """The overlap shows again what was read a moment ago; where it looks the same, it is left for the next round."""
-        now = int(self._now.timestamp())
+        """Left out where it looks the same: what an earlier attempt at this page read, and what the overlap shows again after a moment."""
         for row in rows:
             shown = blake2b(json.dumps(row, sort_keys=True).encode(), digest_size=8).hexdigest()
             for rma_id in rma_ids_in(row):
-                if self._cursor.lately.get(rma_id, (0, ""))[1] != shown:
-                    self._cursor.lately[rma_id] = (now, shown)
+                if shown not in (self._cursor.page_read.get(rma_id), self._cursor.lately.get(rma_id, (0, ""))[1]):
+                    self._shown[rma_id] = shown
                     yield rma_id
 
     def _updated_transactions(self, began: datetime) -> Iterator[Polled]:
@@ -157,7 +163,8 @@ class Poll:
         cursor.allowance = min(SAVED_LOOKS, cursor.allowance + LOOKS_PER_DAY * passed)
         cursor.allowance_at = self._now
         before = (self._now - LOOK_AGAIN).timestamp()
-        waiting = sorted((at, rma_id) for rma_id, at in cursor.watched.items() if at <= before and rma_id not in self._read)
+        read = self._read | self._read_before
+        waiting = sorted((at, rma_id) for rma_id, at in cursor.watched.items() if at <= before and rma_id not in read)
         chosen = [rma_id for _, rma_id in waiting[: int(cursor.allowance)]]
         for polled in self._read_all(chosen):
             cursor.allowance -= len(polled)

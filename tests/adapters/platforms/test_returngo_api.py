@@ -35,6 +35,21 @@ def deliver(rig: ReturnGoRig, body: object) -> tuple[str, str | None, list[str]]
     return label.topic, label.delivery_id, [fact["fact"] for fact in reading.facts]
 
 
+def breaks_off_after(reads: int, rig: ReturnGoRig) -> Inbox:
+    """A poll whose vendor is away once so many RMAs were read; then it is back."""
+    inbox, handle, left = Inbox(rig), rig.front.simulator.handle, [reads]
+
+    def away(request: SandboxRequest) -> SandboxResponse:
+        if request.path.startswith("/rma/"):
+            left[0] -= 1
+        return SandboxResponse.of({"message": "away"}, 503) if left[0] < 0 else handle(request)
+
+    rig.front.simulator.handle = away  # type: ignore[method-assign]  # a vendor that goes away
+    inbox.poll()
+    rig.front.simulator.handle = handle  # type: ignore[method-assign]
+    return inbox
+
+
 class TestHints:
     @pytest.mark.parametrize(
         "body",
@@ -206,6 +221,30 @@ class TestPolls:
         # What was read is not read again: two lists, and the 21 that were left.
         assert sandbox.calls_today == 2 + 21
         assert not rig.house.conflicts
+
+    @pytest.mark.parametrize("waits", [timedelta(seconds=6), timedelta(hours=8)])
+    def test_what_a_broken_round_has_read_may_have_changed_when_it_goes_on(self, waits: timedelta) -> None:
+        """A payment moves no date of its RMA: its transaction's list alone shows it."""
+        rig, sandbox, clock = make_rig()
+        paid, _ = sandbox.rmas.create([SHIRT]), sandbox.rmas.create([SHIRT])
+        clock.advance(timedelta(hours=1))
+        inbox = breaks_off_after(1, rig)
+        clock.advance(waits)
+        sandbox.rmas.refund(paid, "45.99")
+        inbox.poll()
+        assert len(rig.facts("Refunded")) == 1
+
+    def test_an_rma_at_which_a_round_broke_off_is_read_when_it_goes_on_a_moment_later(self) -> None:
+        """It was listed, but not read; and the next round's list begins too late to show it."""
+        rig, sandbox, clock = make_rig()
+        for number in range(3):
+            sandbox.rmas.create([SHIRT], order=f"#{number}")
+        clock.advance(timedelta(hours=1))
+        inbox = breaks_off_after(1, rig)
+        assert len(rig.facts("Initiated")) == 1
+        clock.advance(timedelta(seconds=6))
+        inbox.poll()
+        assert len(rig.facts("Initiated")) == 3
 
     def test_a_page_that_the_vendor_has_forgotten_begins_anew(self) -> None:
         rig, sandbox, _ = make_rig()
