@@ -133,7 +133,8 @@ class ReturnGo:
             told = sum(refund.amount.total for refund in state.active_refunds())
             if told != total:
                 yield f"RMA {rma} was refunded {total}, and the ledger knows of {told}"
-            received = any(one["status"] in ("Received", "Validated") for one in document["shipments"])
+            arrived = any(one["status"] in ("Received", "Validated") for one in document["shipments"])
+            received = arrived and not all(_was_missing(one["itemValidationStatusResponse"]) for one in document["items"])
             if received and state.last_received_at is None:
                 yield f"RMA {rma} was received"
 
@@ -156,3 +157,8 @@ class _Line:
 
 def _connection() -> ConnectionSettings:
     return ConnectionSettings(CONNECTION, MERCHANT, PLATFORM, "https://returngo.test", credentials=_CREDENTIALS, erp_posts=True)
+
+
+def _was_missing(validation: Mapping[str, Any]) -> bool:
+    """Somebody has looked at it, and it was not in the parcel: a parcel can come with nothing in it."""
+    return validation["lastValidationDate"] is not None and not validation["isReturned"]
