@@ -38,3 +38,6 @@ class TestTryton(ErpContract):
     test_whichever_call_fails_it_is_done_once = None  # type: ignore[assignment]
     test_two_failures_in_a_row_change_nothing = None  # type: ignore[assignment]
     test_the_feed_loses_nothing_on_a_bad_day = None  # type: ignore[assignment]
+    # It is one database: what was committed is what its searches find.
+    test_however_old_the_lists_are_it_is_done_once = None  # type: ignore[assignment]
+    test_whoever_was_killed_is_not_followed_by_a_second_one_while_the_lists_are_old = None  # type: ignore[assignment]
