@@ -20,7 +20,7 @@ from tests.erp.shop import Item, Shop
 
 pytestmark = pytest.mark.erp
 # `RETURNS_LEDGER_TRYTON_RETURNS=500 make test-erp` is a day's run; each takes some seconds of Tryton's.
-RETURNS = int(os.environ.get("RETURNS_LEDGER_TRYTON_RETURNS", "8"))
+RETURNS = int(os.environ.get("RETURNS_LEDGER_TRYTON_RETURNS", "0"))
 # Several returns of one order: their shares add up to it.
 PER_ORDER = 4
 
@@ -72,6 +72,7 @@ def test_five_steps_end_in_books_that_agree(fresh: Callable[[], Server], databas
     assert shop.drafts() == []
 
 
+@pytest.mark.skipif(RETURNS == 0, reason="a day's run is asked for: RETURNS_LEDGER_TRYTON_RETURNS=500")
 def test_a_day_of_mixed_returns(fresh: Callable[[], Server], database: str, schema: str, tmp_path: Path) -> None:
     """Nothing is lost or doubled, whatever each return is like; and Tryton is killed in the middle of it."""
     server, rng = fresh(), random.Random(6)
