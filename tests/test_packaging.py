@@ -39,7 +39,7 @@ def pins(lock: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_file_holds_pins_and_hashes_and_no_address(lock: str) -> None:
-    # The whole grammar of the file: an index or find-links line, an address or a pin without a hash would not match it.
+    # The whole grammar of the file: an option, an address or a pin without a hash would not match it.
     entry = r"[a-z0-9-]+==[0-9][^\s;]*( ; [^\\\n:]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
     assert re.fullmatch(f"({entry})+", (ROOT / lock).read_text(encoding="utf-8"))
 
