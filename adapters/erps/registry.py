@@ -70,7 +70,7 @@ def make_erp(
         from adapters.erps.patchworks.kept_acks import KeptAcks
 
         more["acks"] = KeptAcks(pool, settings.name)
-    if settings.kind == "cin7_core" and alone is not None:
+    if settings.kind in ("cin7_core", "tryton") and alone is not None:
         more["alone"] = alone
     try:
         connect: Connect = import_module(f"adapters.erps.{settings.kind}").connect

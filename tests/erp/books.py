@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 _NOTES = """
-    SELECT i.number, CAST(l.credit AS TEXT), CAST(l.debit AS TEXT) FROM account_invoice i
+    SELECT i.number || ' (id ' || i.id || ')', CAST(l.credit AS TEXT), CAST(l.debit AS TEXT) FROM account_invoice i
     JOIN account_move m ON m.id = i.move JOIN account_move_line l ON l.move = m.id
     JOIN account_account a ON a.id = l.account JOIN account_account_type t ON t.id = a.type
     WHERE i.type = 'out' AND i.state IN ('posted', 'paid') AND m.state = 'posted' AND t.receivable"""
@@ -28,7 +28,7 @@ class Books:
             connection.close()
 
     def credited(self) -> dict[str, Decimal]:
-        """By number of the posted credit note: by how much it lessens what customers owe."""
+        """By number and id of the posted credit note, as the ledger names it: by how much it lessens what customers owe."""
         total: dict[str, Decimal] = {}
         for number, credit, debit in self._notes:
             total[number] = total.get(number, Decimal(0)) + Decimal(credit) - Decimal(debit)

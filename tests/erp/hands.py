@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 
+from adapters.erps.alone import Alone, in_this_process
 from adapters.erps.port import Erp, NotThere, Unfinished, Work
 from adapters.erps.tryton import connect
 from adapters.vendor.answers import Accepted, Declined, VendorTrouble
@@ -45,10 +45,10 @@ def cut() -> None:
 class Hands:
     """`erp` is the adapter; stands for a rig where an instruction is made."""
 
-    def __init__(self, server: Server, mappings: Mapping[str, Mapping[str, str]] | None = None, accounts: Any = None) -> None:
+    def __init__(self, server: Server, *, accounts: Mapping[str, str] | None = None, alone: Alone = in_this_process) -> None:
         self.wire = Wire()
-        settings = server.settings(mappings=mappings or {}, accounts=accounts or {})
-        self.erp: Erp = connect(settings=settings, http=httpx.Client(transport=self.wire), wait_turn=lambda _: None)
+        http = httpx.Client(transport=self.wire)
+        self.erp: Erp = connect(settings=server.settings(accounts=accounts or {}), http=http, wait_turn=lambda _: None, alone=alone)
 
     def clock(self) -> datetime:
         return datetime.now(UTC)

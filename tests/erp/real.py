@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from adapters.erps.tryton import connect
+from adapters.erps.tryton.naming import id_in, named
 from adapters.sandbox.faults import Front
 from adapters.sandbox.port import OutgoingWebhook, SandboxRequest, SandboxResponse
 from adapters.sandbox.transport import SandboxTransport
@@ -86,7 +87,7 @@ class TrytonRig(Rig):
             rows = self.shop.client.rows("account.invoice.line", [["invoice", "=", note["id"]]], *fields)
             units = tuple(sorted((row["product."]["code"], -int(row["quantity"])) for row in rows if row["product"]))
             if sales:
-                found.append(SeenNote(note["number"], int(note["total"] * 100), units))
+                found.append(SeenNote(note["name"], int(note["total"] * 100), units))
         return found
 
     def leftovers(self) -> list[str]:
@@ -103,18 +104,17 @@ class TrytonRig(Rig):
             rows = self.shop.client.rows("sale.line", [["sale", "=", sale["id"]]], "product.code", "quantity")
             units = tuple(sorted((row["product."]["code"], int(row["quantity"])) for row in rows))
             status = "authorised" if sale["state"] in ("confirmed", "processing", "done") else "draft"
-            found.append(SeenOrder(sale["number"], status, int(sale["total_amount"] * 100), units))
+            found.append(SeenOrder(named(sale), status, int(sale["total_amount"] * 100), units))
         return found
 
     def note_by_hand(self, reference: str, sku: str, units: int) -> str:
         sale = self.shop.client.rows("sale.sale", [["reference", "=", reference]], "id")[0]["id"]
-        return self.shop.number_of(self.shop.credit_by_hand(sale, sku, units))
+        return self.shop.name_of(self.shop.credit_by_hand(sale, sku, units))
 
     def void_by_hand(self, number: str) -> None:
         """Tryton voids nothing that is posted, unless the company allows it; and then by its own way, "cancel"."""
         self.shop.client.write("company.company.write", [self.shop.client.company], {"cancel_invoice_out": True})
-        note = self.shop.client.rows("account.invoice", [["number", "=", number]], "id")[0]["id"]
-        self.shop.client.write("account.invoice.cancel", [note])
+        self.shop.client.write("account.invoice.cancel", [id_in(number)])
 
     def _product(self, sku: str) -> int:
         company = self.shop.company

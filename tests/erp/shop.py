@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from adapters.demo.tryton_shop import AGREED, Customer, sell
 from adapters.demo.tryton_shop import Item as SaleLine
 from adapters.erps.tryton.client import TrytonClient
+from adapters.erps.tryton.naming import named
 from tests.erp.company import Company
 
 
@@ -86,19 +87,19 @@ class Shop:
         self.client.write("account.invoice.post", [note], agreed=AGREED)
         return note
 
-    def number_of(self, note: int) -> str:
-        return str(self.client.by_ids("account.invoice", [note], "number")[note]["number"])
+    def name_of(self, note: int) -> str:
+        return named(self.client.by_ids("account.invoice", [note], "number")[note])
 
     # Its books
 
     def notes(self) -> list[dict[str, Any]]:
-        """Booked credit notes: number, total (positive) and reference."""
+        """Booked credit notes: name as in the ledger, total (positive) and reference."""
         rows = self.client.rows(
             "account.invoice",
             [["type", "=", "out"], ["state", "in", ["posted", "paid"]]],
             *("number", "total_amount", "tax_amount", "reference", "state", "move"),
         )
-        return [{**row, "total": -row["total_amount"]} for row in rows if row["total_amount"] < 0]
+        return [{**row, "name": named(row), "total": -row["total_amount"]} for row in rows if row["total_amount"] < 0]
 
     def drafts(self) -> list[int]:
         domain = [["type", "=", "out"], ["state", "in", ["draft", "validated"]]]

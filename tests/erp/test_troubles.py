@@ -109,7 +109,7 @@ def test_what_people_do_there_ends_in_the_gap_that_says_so(fresh: Callable[[], S
         # A duplicate posted by hand after ours, and a reference that somebody edited.
         shop.credit_by_hand(sales["R-1"], "SHIRT", 1)
         (edited,) = merchant.state("R-2").active_notes()
-        row = next(one for one in shop.notes() if one["number"] == edited.credit_note)
+        row = next(one for one in shop.notes() if one["name"] == edited.credit_note)
         shop.client.write("account.invoice.write", [row["id"]], {"reference": "spoken with the customer"})
         # A draft with our id and the wrong units in it, left behind by somebody who died.
         merchant.pause(True)

@@ -53,7 +53,9 @@ class TrytonClient:
         if settings.base_url is None:
             raise ValueError(f"erps.{settings.name}.base_url: is missing; say where Tryton answers, such as http://127.0.0.1:8000")
         base, database = settings.base_url.rstrip("/"), settings.credentials["database"]
-        self._url = f"{base}/{database}/rpc/"
+        # Which of Tryton's databases it is, among all that this machine may know.
+        self.database = f"{base}/{database}"
+        self._url = f"{self.database}/rpc/"
         self._version_url = f"{base}/rpc/"
         self._user, self._password = settings.credentials["user"], settings.credentials["password"]
         self._http, self._wait_turn = http, wait_turn

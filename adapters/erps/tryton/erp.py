@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar, assert_never
 
+from adapters.erps.alone import Alone
 from adapters.erps.port import FOUND_TWICE, REFUSED, Changes, ErpSettings, FoundTwice, Level, NotThere, Unfinished, Work
 from adapters.erps.tryton.client import Lost, No, SaidNo, TrytonClient
 from adapters.erps.tryton.exchanges import Exchanges
@@ -37,11 +38,11 @@ class Tryton:
 
     goods_in_with_note = False
 
-    def __init__(self, settings: ErpSettings, client: TrytonClient, mapping: TrytonMapping) -> None:
+    def __init__(self, settings: ErpSettings, client: TrytonClient, mapping: TrytonMapping, alone: Alone) -> None:
         self._client = client
         sales, self._places, self._products = Sales(client, mapping), Places(client, mapping), Products(client)
         self._orders = Orders(settings.name, sales)
-        self._notes = Notes(client, sales, settings.accounts.get("refund"))
+        self._notes = Notes(client, sales, settings.accounts.get("refund"), alone)
         self._goods = Goods(client, sales, self._places, self._products)
         self._exchanges = Exchanges(client, sales, self._products)
         self._feed = Feed(client, self._places, mapping)

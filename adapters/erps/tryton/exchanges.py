@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from adapters.erps.port import ORDER_NOT_FOUND, REFUSED, FoundTwice, NotThere, Unfinished, Work
 from adapters.erps.tryton.client import Lost, No, Row, SaidNo, TrytonClient
+from adapters.erps.tryton.naming import id_in, named
 from adapters.erps.tryton.places import Products
 from adapters.erps.tryton.sale import Sales
 from adapters.erps.tryton.written import first_of_all
@@ -28,8 +29,8 @@ class Exchanges:
         if row is None:
             return NotThere("sales by reference")
         if work.issued.kind == "authorise_exchange":
-            return Accepted(_named(row)) if row["state"] in _GOES_OUT else NotThere(f"the state of sale {_named(row)}")
-        return Accepted(_named(row)) if row["state"] in _enough(work) else Unfinished(_named(row))
+            return Accepted(named(row)) if row["state"] in _GOES_OUT else NotThere(f"the state of sale {named(row)}")
+        return Accepted(named(row)) if row["state"] in _enough(work) else Unfinished(named(row))
 
     def do(self, work: Work) -> Accepted:
         row = self._ours(work)
@@ -42,14 +43,14 @@ class Exchanges:
             row = self._read([["id", "=", made]])[0]
         for _ in range(_MOST_STEPS):
             if row["state"] in _enough(work):
-                return Accepted(_named(row))
+                return Accepted(named(row))
             step = "quote" if row["state"] == "draft" else "confirm"
             try:
                 self._client.write(f"{MODEL}.{step}", [row["id"]])
             except SaidNo as no:
-                raise No(REFUSED, f"Tryton refused to {step} the exchange {_named(row)}: {no}", _LOOK) from no
+                raise No(REFUSED, f"Tryton refused to {step} the exchange {named(row)}: {no}", _LOOK) from no
             row = self._read([["id", "=", row["id"]]])[0]
-        raise Lost(f"sale {_named(row)} is {row['state']} in Tryton, and does not go on")
+        raise Lost(f"sale {named(row)} is {row['state']} in Tryton, and does not go on")
 
     def _body(self, work: Work) -> dict[str, Any]:
         told = work.issued.order or (work.order.order if work.order else "")
@@ -86,11 +87,11 @@ class Exchanges:
 
     def _ours(self, work: Work) -> Row | None:
         if work.issued.kind == "authorise_exchange":
-            found = self._read([["number", "=", work.issued.document]])
+            found = self._read([["id", "=", id_in(work.issued.document)]])
         else:
             found = self._read([["reference", "=", work.issued.instruction]])
         if len(found) > 1:
-            raise FoundTwice(f"sales {', '.join(map(_named, found))} all carry {work.issued.document or work.issued.instruction}")
+            raise FoundTwice(f"sales {', '.join(map(named, found))} all carry {work.issued.document or work.issued.instruction}")
         return found[0] if found else None
 
     def _read(self, domain: list[Any]) -> list[Row]:
@@ -107,7 +108,3 @@ def status_of(row: Row) -> Literal["draft", "authorised", "dispatched", "voided"
 
 def _enough(work: Work) -> tuple[str, ...]:
     return _GOES_OUT if work.issued.status != "draft" else (*_GOES_OUT, "quotation")
-
-
-def _named(row: Row) -> str:
-    return str(row["number"] or f"draft {row['id']}")

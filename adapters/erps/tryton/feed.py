@@ -17,6 +17,7 @@ from adapters.erps.tryton.exchanges import MODEL as SALE
 from adapters.erps.tryton.exchanges import status_of
 from adapters.erps.tryton.goods import INTERNAL, RETURN, shipment_name
 from adapters.erps.tryton.mapping import TrytonMapping
+from adapters.erps.tryton.naming import named
 from adapters.erps.tryton.notes import MODEL as INVOICE
 from adapters.erps.tryton.places import Places
 from adapters.erps.tryton.sale import BOOKED, OURS, instruction_of, minor_of, nested, referred, sku_of
@@ -77,7 +78,7 @@ class Feed:
             total = -minor_of(note["total_amount"], currency)
             yield ErpDocument(
                 kind="credit_note",
-                number=str(note["number"] or f"draft {note['id']}"),
+                number=named(note),
                 status="active" if note["state"] in BOOKED else "voided" if note["state"] == "cancelled" else "draft",
                 at=_stamp(note) or datetime.now(UTC),
                 order=str(sales[0]["id"]) if sales else None,
@@ -171,7 +172,7 @@ class Feed:
         for row in rows:
             yield ErpDocument(
                 kind="exchange_order",
-                number=str(row["number"] or f"draft {row['id']}"),
+                number=named(row),
                 status=status_of(row),
                 at=_stamp(row) or datetime.now(UTC),
                 order=str(row["id"]),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from adapters.erps.port import ORDER_NOT_FOUND, REFUSED, FoundTwice, NotThere, Unfinished, Work
 from adapters.erps.tryton.client import Lost, No, Row, SaidNo, TrytonClient
+from adapters.erps.tryton.naming import named
 from adapters.erps.tryton.places import Places, Products
 from adapters.erps.tryton.sale import Sale, Sales, nested
 from adapters.erps.tryton.written import first_of_all
@@ -194,8 +195,7 @@ class Goods:
 
 
 def shipment_name(model: str, row: Row) -> str:
-    """Each kind of shipment counts for itself: its number alone would name several."""
-    return f"{'return' if model == RETURN else 'internal'} shipment {row['number'] or row['id']}"
+    return f"{'return' if model == RETURN else 'internal'} shipment {named(row)}"
 
 
 def _shown(leg: Leg) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from adapters.erps.alone import Alone
 from adapters.erps.port import (
     ORDER_NOT_FOUND,
     ORDER_NOT_INVOICED,
@@ -15,6 +16,7 @@ from adapters.erps.port import (
 )
 from adapters.erps.tryton.client import Lost, No, Row, SaidNo, TrytonClient
 from adapters.erps.tryton.crediting import line_bodies, money_allows, taxes_to_set, wanted_lines
+from adapters.erps.tryton.naming import named
 from adapters.erps.tryton.orders import invoice_of
 from adapters.erps.tryton.sale import BOOKED, Sale, Sales, minor_of, nested
 from adapters.erps.tryton.written import first_of_all
@@ -28,24 +30,28 @@ _LOOK: Final = "look at the sale in Tryton, mend what it says, then let it be se
 
 
 class Notes:
-    """`method`: how refunds are paid from Tryton's books, where they are to be booked there at all."""
+    """`method`: how refunds are paid from Tryton's books, where they are to be booked there at all.
 
-    def __init__(self, client: TrytonClient, sales: Sales, method: str | None) -> None:
-        self._client, self._sales, self._method = client, sales, method
+    `alone` at a sale: what its invoices allow is read, then used up. And at posting: on SQLite two that are posted at once get one number.
+    """
+
+    def __init__(self, client: TrytonClient, sales: Sales, method: str | None, alone: Alone) -> None:
+        self._client, self._sales, self._method, self._alone = client, sales, method, alone
 
     def find(self, work: Work) -> Accepted | Unfinished | NotThere:
         ours = self._ours(work)
         if ours is None:
             return NotThere("customers' invoices by reference, and their lines by description")
         if ours["state"] not in BOOKED or self._refund_is_due(ours):
-            return Unfinished(_named(ours))
+            return Unfinished(named(ours))
         return _accepted(work, ours)
 
     def do(self, work: Work) -> Accepted:
         """Raises No, Lost, SaidNo and what the client raises."""
         note = self._ours(work)
         if note is None or note["state"] not in BOOKED:
-            note = self._post(work, note)
+            with self._alone(f"tryton sale {self._client.database} {_sale_id(work)}"):
+                note = self._post(work, note)
         if self._refund_is_due(note):
             self._refund(work, note)
         return _accepted(work, note)
@@ -76,12 +82,13 @@ class Notes:
             note_id = draft["id"]
         self._prove(work, sale, note_id, lines)
         try:
-            self._client.write(f"{MODEL}.post", [note_id])
+            with self._alone(f"tryton posting {self._client.database}"):
+                self._client.write(f"{MODEL}.post", [note_id])
         except SaidNo as no:
             return self._not_posted(work, note_id, str(no))
         posted = self._read([["id", "=", note_id]])[0]
         if posted["state"] not in BOOKED:
-            raise Lost(f"credit note {_named(posted)} was to be posted, and Tryton tells it as {posted['state']}")
+            raise Lost(f"credit note {named(posted)} was to be posted, and Tryton tells it as {posted['state']}")
         return posted
 
     def _body(self, work: Work, sale: Sale, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -142,7 +149,7 @@ class Notes:
             ids = sorted({row["invoice"] for row in lines if row["invoice"] is not None})
             found = {row["id"]: row for row in self._read([["id", "in", ids]])} if ids else {}
         if len(found) > 1:
-            raise FoundTwice(f"credit notes {', '.join(map(_named, found.values()))} all carry {work.issued.instruction}")
+            raise FoundTwice(f"credit notes {', '.join(map(named, found.values()))} all carry {work.issued.instruction}")
         return next(iter(found.values()), None)
 
     def _read(self, domain: list[Any]) -> list[Row]:
@@ -155,34 +162,30 @@ class Notes:
         return self._method is not None and note["state"] == "posted" and bool(note["amount_to_pay"])
 
     def _refund(self, work: Work, note: Row) -> None:
-        named = self._client.rows("account.invoice.payment.method", [["name", "=", self._method]], "name")
-        if len(named) != 1:
-            reason = f"credit note {_named(note)} is posted, and Tryton has no payment method {self._method}"
+        methods = self._client.rows("account.invoice.payment.method", [["name", "=", self._method]], "name")
+        if len(methods) != 1:
+            reason = f"credit note {named(note)} is posted, and Tryton has no payment method {self._method}"
             raise No(REFUSED, reason, "check accounts.refund of this ERP, then let it be sent again; the note is found")
         record = {"active_model": MODEL, "active_id": note["id"], "active_ids": [note["id"]]}
         session, _, _ = self._client.write("wizard.account.invoice.pay.create")
         told = self._client.write("wizard.account.invoice.pay.execute", session, {}, "start", context=record)
         form = dict(told["view"]["defaults"] if "view" in told else {})
         form = {name: value for name, value in form.items() if not name.endswith(".")}
-        form |= {"payment_method": named[0]["id"], "description": work.issued.instruction}
+        form |= {"payment_method": methods[0]["id"], "description": work.issued.instruction}
         self._client.write("wizard.account.invoice.pay.execute", session, {"start": form}, "choice", context=record)
         self._client.write("wizard.account.invoice.pay.delete", session)
         paid = self._read([["id", "=", note["id"]]])[0]
         if self._refund_is_due(paid):
-            raise No(REFUSED, f"credit note {_named(note)} is posted, and Tryton did not take its refund", _LOOK)
+            raise No(REFUSED, f"credit note {named(note)} is posted, and Tryton did not take its refund", _LOOK)
 
 
 def _accepted(work: Work, note: Row) -> Accepted:
     currency = str(nested(note, "currency")["code"])
     asked, total = work.issued.amount, -minor_of(note["total_amount"], currency)
     if asked is not None and asked.total == total:
-        return Accepted(_named(note), asked)
+        return Accepted(named(note), asked)
     tax = -minor_of(note["tax_amount"], currency)
-    return Accepted(_named(note), Amount(total=max(0, total), tax=tax if 0 <= tax <= total else None))
-
-
-def _named(note: Row) -> str:
-    return str(note["number"] or f"draft {note['id']}")
+    return Accepted(named(note), Amount(total=max(0, total), tax=tax if 0 <= tax <= total else None))
 
 
 def _sale_id(work: Work) -> int:
