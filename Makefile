@@ -46,14 +46,14 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: setup ## Run the whole house on http://127.0.0.1:8080 (ARGS="--port 8081" …); Ctrl-C stops it
 	@exec $(BIN)/returns-ledger run $(ARGS)
 
-test: setup ## Run all tests, WORKERS (4) at a time at most (ARGS="-k gaps" …)
-	@$(BIN)/python -m pytest -n logical --maxprocesses $(WORKERS) --dist worksteal $(ARGS)
+test: setup ## Run all tests, WORKERS (4) at a time: many of them wait more than they work (ARGS="-k gaps" …)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # A program of its own that is talked to over HTTP: it has its own environment, and nothing of it comes into ours.
 TRYTON := build/tryton
 test-erp: $(TRYTON)/asked ## Test against Tryton, a real ERP, installed below build (skipped where it cannot be had)
 	@if test -f $(TRYTON)/installed; then \
-	  RETURNS_LEDGER_TRYTON=$(TRYTON) $(BIN)/python -m pytest -m erp tests/erp -n 2 --dist worksteal $(ARGS); \
+	  RETURNS_LEDGER_TRYTON=$(TRYTON) $(BIN)/python -m pytest -m erp tests/erp -n $(WORKERS) --dist worksteal $(ARGS); \
 	else echo "Tryton's packages cannot be had here: its tests are skipped ($(TRYTON)/install.log says why)"; fi
 
 run-erp: $(TRYTON)/asked ## Run the demo against a Tryton that is installed and started below build (ARGS="--port 8081" …)

@@ -1,4 +1,4 @@
-"""The account of rights used: who signed in, exported, or came with a key, when and from where. Only ever added to."""
+"""The account of rights used: who signed in, exported, came with a key, or had the house stop, go on or try again. Only ever added to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from psycopg.rows import dict_row
 from domain.telling import write_instant
 
 What = Literal[
-    "sign_in", "sign_in.failed", "sign_out", "sessions.ended", "person.added", "person.disabled", "link.made", "export", "key.used"
+    "sign_in", "sign_in.failed", "sign_out", "sessions.ended", "person.added", "person.disabled", "link.made", "export", "key.used",
+    "sending.paused", "sending.resumed", "breaker.reset", "instruction.retried", "delivery.replayed",
 ]  # fmt: skip
 # So many failures from one address within so long, and it has to wait.
 MOST_FAILURES: Final = 10
@@ -38,13 +39,17 @@ def too_many_failures(conn: Connection[Any], address: str | None, now: datetime)
     return found is not None and int(found[0]) >= MOST_FAILURES
 
 
-def entries(conn: Connection[Any], *, limit: int, before: int | None = None, what: str | None = None) -> list[dict[str, Any]]:
-    """The newest first; `before` is the id of the last one already seen."""
+def entries(
+    conn: Connection[Any], *, limit: int, before: int | None = None,
+    what: str | None = None, who: str | None = None, from_: datetime | None = None, to: datetime | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The newest first, between two instants inclusive; `before` is the id of the last one already seen."""
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
             "SELECT id, at, what, who, role, address, detail FROM audit "
             "WHERE (%(before)s::bigint IS NULL OR id < %(before)s) AND (%(what)s::text IS NULL OR what = %(what)s) "
-            "ORDER BY id DESC LIMIT %(limit)s",
-            {"before": before, "what": what, "limit": limit},
+            "AND (%(who)s::text IS NULL OR who = %(who)s) AND (%(from)s::timestamptz IS NULL OR at >= %(from)s) "
+            "AND (%(to)s::timestamptz IS NULL OR at <= %(to)s) ORDER BY id DESC LIMIT %(limit)s",
+            {"before": before, "what": what, "who": who, "from": from_, "to": to, "limit": limit},
         ).fetchall()
     return [row | {"at": write_instant(row["at"])} for row in found]

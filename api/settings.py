@@ -353,14 +353,14 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     for key in ("data_dir", "schema", "host", "port", "demo_erp"):
         value = environ.get(PREFIX + key.upper())
         if value:
-            given[key] = int(value) if key == "port" and value.isdigit() else value
+            given[key] = int(value) if key == "port" and value.isdecimal() else value
     url = _secret_of(environ, "DATABASE_URL") or _secret_of(environ, f"{PREFIX}DATABASE_URL")
     if url:
         given["database"] = {"url": url}
     kept = {"key": _secret_of(environ, f"{PREFIX}INBOX_KEY"), "keep_days": environ.get(f"{PREFIX}INBOX_KEEP_DAYS")}
     for name, text in kept.items():
         if text and isinstance(given.setdefault("inbox", {}), dict):
-            given["inbox"][name] = int(text) if name == "keep_days" and text.isdigit() else text
+            given["inbox"][name] = int(text) if name == "keep_days" and text.isdecimal() else text
     try:
         return Settings.model_validate(given)
     except ValidationError as invalid:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from adapters import audit
 from adapters.inbox.sealing import Seal, SealError
 from adapters.newest_first import newest_first
 from adapters.platforms.port import ConnectionSettings
@@ -53,7 +55,7 @@ def ids_of_failed(conn: Connection[Any], connections: Sequence[str] = ()) -> lis
     return conn.execute(statement.encode(), {"connections": list(connections)}).fetchall()
 
 
-def put_back(conn: Connection[Any], id_: int, now: Any) -> dict[str, Any]:
+def put_back(conn: Connection[Any], id_: int, by: str, now: datetime) -> dict[str, Any]:
     """Have the house work a delivery off once more, as soon as it can. Raises NoSuchDelivery; ValueError where its body is gone."""
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(_PUT_BACK.encode(), {"id": id_, "now": now}).fetchone()
@@ -64,6 +66,7 @@ def put_back(conn: Connection[Any], id_: int, now: Any) -> dict[str, Any]:
             raise ValueError(
                 f"The body of delivery {id_} was erased at {write_instant(erased['body_erased_at'])}: it cannot be read again."
             )
+    audit.record(conn, "delivery.replayed", now, who=by, detail=str(id_))
     return _row(found)
 
 

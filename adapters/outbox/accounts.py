@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from psycopg import Connection, Cursor
 
+from adapters import audit
 from adapters.inbox.store import storable
 from adapters.vendor.answers import VendorRefused, VendorTrouble
 from adapters.vendor.quota import QuotaSpent
@@ -64,20 +65,28 @@ def rest(conn: Asked, account: str, until: datetime) -> None:
     conn.execute(_REST, {"account": account, "until": until})
 
 
-def pause(conn: Asked, account: str, by: str, why: str | None, now: datetime) -> None:
+def pause(conn: Connection[Any], account: str, by: str, why: str | None, now: datetime) -> None:
     """Nothing is sent until somebody resumes it; what is decided meanwhile waits in order."""
-    conn.execute(_PAUSE, {"account": account, "by": by, "why": why, "now": now})
+    with conn.transaction():
+        conn.execute(_PAUSE, {"account": account, "by": by, "why": why, "now": now})
+        audit.record(conn, "sending.paused", now, who=by, detail=f"{account}: {why}" if why else account)
 
 
-def resume(conn: Asked, account: str) -> bool:
+def resume(conn: Connection[Any], account: str, by: str, now: datetime) -> bool:
     """False where it was not paused."""
-    return conn.execute(_RESUME, (account,)).fetchone() is not None
+    with conn.transaction():
+        resumed = conn.execute(_RESUME, (account,)).fetchone() is not None
+        if resumed:
+            audit.record(conn, "sending.resumed", now, who=by, detail=account)
+    return resumed
 
 
-def reset(conn: Asked, account: str, now: datetime) -> None:
+def reset(conn: Connection[Any], account: str, by: str, now: datetime) -> None:
     """Close the breaker, and have everything that failed be tried now."""
-    conn.execute(_RESET, (account,))
-    conn.execute(_DUE_AGAIN, {"account": account, "now": now})
+    with conn.transaction():
+        conn.execute(_RESET, (account,))
+        conn.execute(_DUE_AGAIN, {"account": account, "now": now})
+        audit.record(conn, "breaker.reset", now, who=by, detail=account)
 
 
 def start_anew(conn: Asked, accounts: Sequence[str]) -> None:

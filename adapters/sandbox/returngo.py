@@ -167,7 +167,7 @@ class ReturnGoSandbox:
                 raise _Refused(404, "Not Found")
 
     def _document(self, rma_id: str) -> Document:
-        if not rma_id.isdigit():
+        if not rma_id.isdecimal():
             raise _Refused(400, "Invalid RMA id")
         if rma_id not in self.rmas.documents:
             raise _Refused(404, "RMA not found")

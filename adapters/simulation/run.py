@@ -173,7 +173,7 @@ def _revive(ground: Ground) -> None:
     """People try dead letters again."""
     with ground.pool.connection() as conn:
         for (name,) in conn.execute("SELECT id FROM outbox WHERE state = 'dead'").fetchall():
-            try_again(conn, name, ground.clock())
+            try_again(conn, name, "ops", ground.clock())
 
 
 def _rest(ground: Ground, hands: Hands, people: People) -> None:

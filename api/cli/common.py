@@ -26,6 +26,7 @@ from projections.moments import Moment
 
 HouseOption = Annotated[str | None, typer.Option("--house", help="Which house: `demo`, or left out for the real one.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file.", exists=True, dir_okay=False)]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who says so; whoever is logged in, if left out.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON Lines in place of a table.")]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="Count what had happened by then: an instant with offset, or a day (its end, UTC).")

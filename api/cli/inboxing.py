@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
 
+from adapters import audit
 from adapters.inbox.erasing import forget
 from adapters.inbox.listing import STATES, InboxFilter, NoSuchDelivery, connection_rows, ids_of_failed, inbox_page, show_delivery
 from adapters.outbox.listing import account_rows
 from api.bootstrap import House, clock
-from api.cli.common import DIFFERENCES, OK, ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
+from api.cli.common import DIFFERENCES, OK, ByOption, ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
 from api.cli.paging import every_row
 from api.sealing import seal_of
 
@@ -73,6 +75,7 @@ def replay(
     id_: Annotated[int | None, typer.Argument(metavar="ID", min=1, help="The delivery's number.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
     connection: Annotated[list[str] | None, typer.Option("--connection", help="With --failed: only those of this connection.")] = None,
+    by: ByOption = None,
     json: JsonOption = False,
     house: HouseOption = None,
     config: ConfigOption = None,
@@ -82,7 +85,7 @@ def replay(
         raise typer.BadParameter("give a delivery's number, or --failed", param_hint="ID")
     with asked_house(house, config, fresh=False) as opened:
         wanted = _wanted(opened, id_, connection or [])
-        rows = list(_replayed(opened, wanted))
+        rows = list(_replayed(opened, wanted, by or getpass.getuser()))
     _write(rows, json)
     if not json:
         talk(f"{len(rows)} deliveries read again")
@@ -155,7 +158,7 @@ def _wanted(opened: House, id_: int | None, names: list[str]) -> list[tuple[int,
     return [(row[0], row[1])]
 
 
-def _replayed(opened: House, wanted: list[tuple[int, str]]) -> Iterator[dict[str, Any]]:
+def _replayed(opened: House, wanted: list[tuple[int, str]], by: str) -> Iterator[dict[str, Any]]:
     from api.connecting import open_lines  # it brings all that is needed to ask a vendor
 
     names = sorted({name for _, name in wanted})
@@ -170,6 +173,8 @@ def _replayed(opened: House, wanted: list[tuple[int, str]]) -> Iterator[dict[str
                 chunk = ids[first : first + REPLAYED_AT_ONCE]
                 with kept.turnstile.wait(name):
                     of[name].drain.again(chunk)
+                with opened.connection() as conn:
+                    audit.record(conn, "delivery.replayed", clock(), who=by, detail=", ".join(map(str, chunk)))
                 yield from _rows(opened, chunk)
 
 

@@ -14,7 +14,7 @@ from adapters.outbox.batches import batch_rows
 from adapters.outbox.listing import STATES, NoSuchInstruction, OutboxFilter, account_rows, outbox_page, show_instruction, try_again
 from adapters.outbox.undecided import undecided_rows
 from api.bootstrap import House, clock
-from api.cli.common import ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
+from api.cli.common import ByOption, ConfigOption, HouseOption, JsonOption, asked_house, fail, talk, write_json, write_rows
 from api.cli.paging import every_row
 
 outbox = typer.Typer(help="What ERPs and platforms are told to do, and what became of it.", no_args_is_help=True)
@@ -24,7 +24,6 @@ COLUMNS = ("id", "issued_at", "kind", "state", "erp", "return", "amount", "curre
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The instruction's id, such as rl-…, as `outbox list` shows it.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="An ERP, or a connection, by its name in the configuration.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who says so; whoever is logged in, if left out.")]
 
 
 @outbox.command("list")
@@ -110,28 +109,32 @@ def pause(
 
 
 @outbox.command("resume")
-def resume(name: NameArgument, json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
+def resume(
+    name: NameArgument, by: ByOption = None, json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None
+) -> None:
     """Go on where it was paused."""
     with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
-        if not accounts.resume(conn, _account(opened, name)):
+        if not accounts.resume(conn, _account(opened, name), by or getpass.getuser(), clock()):
             talk(f"{name} was not paused")
         _write_account(opened, conn, name, json)
 
 
 @outbox.command("reset")
-def reset(name: NameArgument, json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
+def reset(
+    name: NameArgument, by: ByOption = None, json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None
+) -> None:
     """Close an ERP's circuit breaker, and try everything that failed now."""
-    with asked_house(house, config, fresh=False) as opened, opened.connection() as conn, conn.transaction():
-        accounts.reset(conn, _account(opened, name), clock())
+    with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
+        accounts.reset(conn, _account(opened, name), by or getpass.getuser(), clock())
         _write_account(opened, conn, name, json)
 
 
 @outbox.command("retry")
-def retry(id_: IdArgument, json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
+def retry(id_: IdArgument, by: ByOption = None, json: JsonOption = False, house: HouseOption = None, config: ConfigOption = None) -> None:
     """Try one instruction now, a dead letter too. What was sent is asked about before it is sent again."""
     with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
         try:
-            row = try_again(conn, id_, clock())
+            row = try_again(conn, id_, by or getpass.getuser(), clock())
         except (NoSuchInstruction, ValueError) as wrong:
             fail(str(wrong))
     _write_one(row, json)

@@ -57,10 +57,10 @@ def pause(name: Name, fields: Fields, viewer: Viewing, house: TheHouse) -> Respo
 
 
 @router.post("/connections/{name}/resume", dependencies=[needs(Permission.OPERATE)])
-def resume(name: Name, fields: Fields, house: TheHouse) -> Response:
+def resume(name: Name, fields: Fields, viewer: Viewing, house: TheHouse) -> Response:
     account = _account(house, name)
     with connection(house) as conn:
-        accounts.resume(conn, account)
+        accounts.resume(conn, account, viewer.name, clock())
     return _to("/connections")
 
 
@@ -85,10 +85,10 @@ def show_one(request: Request, delivery: Number, house: TheHouse) -> Response:
 
 
 @router.post("/inbox/{delivery}/replay", dependencies=[needs(Permission.OPERATE)])
-def replay(delivery: Number, fields: Fields, house: TheHouse) -> Response:
+def replay(delivery: Number, fields: Fields, viewer: Viewing, house: TheHouse) -> Response:
     with connection(house) as conn:
         try:
-            put_back(conn, delivery, clock())
+            put_back(conn, delivery, viewer.name, clock())
         except NoSuchDelivery as unknown:
             raise Problem(HTTPStatus.NOT_FOUND, "unknown-delivery", str(unknown)) from None
         except ValueError as erased:
@@ -107,10 +107,10 @@ def show_outbox(request: Request, asked: Annotated[OutboxShown, Query()], house:
 
 
 @router.post("/outbox/{instruction}/retry", dependencies=[needs(Permission.OPERATE)])
-def retry(instruction: Id, fields: Fields, house: TheHouse) -> Response:
+def retry(instruction: Id, fields: Fields, viewer: Viewing, house: TheHouse) -> Response:
     with connection(house) as conn:
         try:
-            try_again(conn, instruction, clock())
+            try_again(conn, instruction, viewer.name, clock())
         except NoSuchInstruction as unknown:
             raise Problem(HTTPStatus.NOT_FOUND, "unknown-instruction", str(unknown)) from None
         except ValueError as done:

@@ -10,13 +10,12 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from api.http.auth import PERMISSIONS, Permission, needs
+from api.http.auth import PERMISSIONS, Permission, name_of, needs
 from api.http.problems import Problem, bad_parameter
 
 # What the browser itself says of where a request comes from; old ones and programs say nothing.
 _OWN: Final = (None, "same-origin", "none")
 _MOST_FIELDS: Final = 20_000
-NOBODY_SIGNED_IN: Final = "somebody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,7 @@ class Viewer:
 
 def viewer_of(request: Request) -> Viewer:
     holder = getattr(request.state, "holder", None)
-    if holder is None:
-        return Viewer("demo" if request.app.state.demo else NOBODY_SIGNED_IN, None)
-    return Viewer(holder.name or holder.key_id, holder.role)
+    return Viewer(name_of(request), None if holder is None else holder.role)
 
 
 # Which decision it is, the role's rights say once the form is read.

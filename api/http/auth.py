@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
@@ -52,6 +52,7 @@ _HOW = "send `Authorization: Bearer rl_…`; `returns-ledger key create --role a
 COOKIE: Final = "returns_ledger"
 FORM_FIELD: Final = "csrf"
 _HEADER: Final = "x-csrf-token"
+NOBODY_SIGNED_IN: Final = "somebody"
 _HARMLESS: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -87,6 +88,17 @@ def needs(permission: Permission, *, noted: audit.What | None = None) -> Any:
 def forged() -> Problem:
     said = "This form was not sent from a page of this visit; load the page again. Nothing was changed."
     return Problem(HTTPStatus.FORBIDDEN, "forged", said)
+
+
+def name_of(request: Request) -> str:
+    """Who asks, as decisions and the audit name them."""
+    holder = getattr(request.state, "holder", None)
+    if holder is None:
+        return "demo" if request.app.state.demo else NOBODY_SIGNED_IN
+    return str(holder.name or holder.key_id)
+
+
+Who = Annotated[str, Depends(name_of)]
 
 
 def address_of(request: Request) -> str | None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from adapters.inbox.listing import InboxFilter, NoSuchDelivery, inbox_page, put_back, show_delivery
 from api.bootstrap import clock
 from api.http.asking import DEFAULT_LIMIT, Asked, Cursor, Limit, Words
-from api.http.auth import Permission, needs
+from api.http.auth import Permission, Who, needs
 from api.http.cursors import read_cursor, write_cursor
 from api.http.problems import Problem
 from api.http.reading import TheHouse, connection, reading
@@ -113,10 +113,10 @@ def show(delivery: Number, house: TheHouse) -> Response:
     responses={202: {"model": DeliveryRow}, 409: {"description": "Its body has been erased."}},
     summary="Work a delivery off once more, soon",
 )
-def replay(delivery: Number, house: TheHouse) -> Response:
+def replay(delivery: Number, who: Who, house: TheHouse) -> Response:
     with connection(house) as conn:
         try:
-            row: dict[str, Any] = put_back(conn, delivery, clock())
+            row: dict[str, Any] = put_back(conn, delivery, who, clock())
         except NoSuchDelivery as unknown:
             raise _unknown(unknown) from None
         except ValueError as erased:

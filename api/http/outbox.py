@@ -15,7 +15,7 @@ from adapters.outbox.listing import NoSuchInstruction, OutboxFilter, account_row
 from adapters.outbox.undecided import undecided_rows
 from api.bootstrap import House, clock
 from api.http.asking import DEFAULT_LIMIT, Asked, Cursor, Limit, Words
-from api.http.auth import Permission, needs
+from api.http.auth import Permission, Who, needs
 from api.http.cursors import read_cursor, write_cursor
 from api.http.problems import Problem
 from api.http.reading import TheHouse, connection, reading
@@ -162,10 +162,10 @@ def pause(name: Name, wanted: Pausing, house: TheHouse) -> Response:
 @router.post(
     "/accounts/{name}/resume", dependencies=[needs(Permission.OPERATE)], responses={200: {"model": Account}}, summary="Go on sending"
 )
-def resume(name: Name, house: TheHouse) -> Response:
+def resume(name: Name, who: Who, house: TheHouse) -> Response:
     account = _account(house, name)
     with connection(house) as conn:
-        accounts.resume(conn, account)
+        accounts.resume(conn, account, who, clock())
     return _shown(house, account)
 
 
@@ -175,10 +175,10 @@ def resume(name: Name, house: TheHouse) -> Response:
     responses={200: {"model": Account}},
     summary="Close the circuit breaker, and try what failed now",
 )
-def reset(name: Name, house: TheHouse) -> Response:
+def reset(name: Name, who: Who, house: TheHouse) -> Response:
     account = _account(house, name)
-    with connection(house) as conn, conn.transaction():
-        accounts.reset(conn, account, clock())
+    with connection(house) as conn:
+        accounts.reset(conn, account, who, clock())
     return _shown(house, account)
 
 
@@ -216,10 +216,10 @@ def show(instruction: Id, house: TheHouse) -> Response:
     responses={200: {"model": Instruction}, 409: {"description": "There is nothing left to try."}},
     summary="Try an instruction now; what was sent is asked about first",
 )
-def retry(instruction: Id, house: TheHouse) -> Response:
+def retry(instruction: Id, who: Who, house: TheHouse) -> Response:
     with connection(house) as conn:
         try:
-            row = try_again(conn, instruction, clock())
+            row = try_again(conn, instruction, who, clock())
         except NoSuchInstruction as unknown:
             raise _unknown(unknown) from None
         except ValueError as done:

@@ -79,6 +79,24 @@ def test_an_account_is_paused_and_goes_on(client: httpx.Client) -> None:
     assert client.post("/api/outbox/accounts/uk/pause", json={"by": "mira"}).json()["state"] == "paused"
 
 
+def test_who_had_it_stop_and_go_on_stands_in_the_audit(house: House) -> None:
+    with house.connection() as conn:
+        made = keys.create(conn, role="admin", name="Noor", now=clock(), expires_at=None)
+    with asking(house, keys_needed=True) as client:
+        client.headers["authorization"] = f"Bearer {made.key}"
+        (row,) = client.get("/api/outbox", params={"return": "R-1", "kind": "release_refund"}).json()["items"]
+        client.post("/api/outbox/accounts/uk-cin7/pause", json={"by": "mira", "reason": "stocktaking"})
+        for path in ("accounts/uk-cin7/resume", "accounts/uk-cin7/resume", "accounts/uk-cin7/reset", f"{row['id']}/retry"):
+            assert client.post(f"/api/outbox/{path}").status_code == 200
+        told = [(one["what"], one["who"], one["detail"]) for one in client.get("/api/audit").json()["items"]]
+    assert [one for one in reversed(told) if one[0] != "key.used"] == [
+        ("sending.paused", "mira", "erp/uk-cin7: stocktaking"),
+        ("sending.resumed", "Noor", "erp/uk-cin7"),
+        ("breaker.reset", "Noor", "erp/uk-cin7"),
+        ("instruction.retried", "Noor", row["id"]),
+    ]
+
+
 def test_who_may_only_read_pauses_nothing(house: House) -> None:
     with house.connection() as conn:
         made = keys.create(conn, role="auditor", name=None, now=clock(), expires_at=None)

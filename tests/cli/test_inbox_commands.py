@@ -70,7 +70,7 @@ def wait_until(done: Callable[[], Any], what: str, seconds: float = 40) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := done()):
         assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.1)
+        time.sleep(0.5)  # a command that is typed is work for this machine, too
     return found
 
 

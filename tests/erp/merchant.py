@@ -110,7 +110,7 @@ class Merchant:
             if on:
                 accounts.pause(conn, "erp/uk-tryton", "m.okafor", "stocktaking", datetime.now(UTC))
             else:
-                accounts.resume(conn, "erp/uk-tryton")
+                accounts.resume(conn, "erp/uk-tryton", "m.okafor", datetime.now(UTC))
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def order_lines(tellings: Iterable[Telling]) -> frozenset[str]:
     for telling in tellings:
         if isinstance(telling.fact, Initiated):
             named = [_UNIT_OF_LINE.sub("", (line.order_line or "").rpartition("/")[2]) for line in telling.fact.lines]
-            return frozenset(named) if all(number.isdigit() for number in named) else frozenset()
+            return frozenset(named) if all(number.isdecimal() for number in named) else frozenset()
     return frozenset()
 
 

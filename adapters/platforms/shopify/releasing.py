@@ -29,7 +29,7 @@ class Release:
 
         Raises VendorTrouble and VendorRefused only where it is certain that nothing was done.
         """
-        if not number.isdigit():
+        if not number.isdecimal():
             return Declined("not_supported", f"{number} is no return of the shop's", "refund the order in Shopify")
         identity = gid("Return", number)
         found = self._admin.ask_whole(queries.RETURN_MONEY, "return", "returnLineItems", id=identity)

@@ -206,7 +206,7 @@ def test_a_paused_connection_sends_nothing_and_loses_nothing(bench: Bench) -> No
         accounts.pause(conn, connection_account("uk"), "mira", None, bench.at)
     assert bench.work() == 0
     with bench.house.connection() as conn:
-        assert accounts.resume(conn, connection_account("uk"))
+        assert accounts.resume(conn, connection_account("uk"), "mira", bench.at)
     bench.work()
     assert len(bench.erp.documents()) == 2
 
