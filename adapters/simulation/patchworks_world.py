@@ -89,7 +89,7 @@ class PatchworksWorld:
             each = (Decimal(line["items"]) + Decimal(line["tax"])) / line["quantity"]
             if order["invoice"] != "authorised" or behind.creditable(order) < each + 1:
                 return None
-            told = {"order_ref": order["order_reference"], "sku": line["sku"], "quantity": 1}
+            told = {"order_ref": order["order_reference"], "order_line": line["order_line"], "sku": line["sku"], "quantity": 1}
             return f"credits by hand {self.front.seed({'by_hand': {'credit_note': told}})['document']}"
         if not notes:
             return None

@@ -154,8 +154,9 @@ class ErpBehind:
     # People
 
     def by_hand(self, told: Mapping[str, Any], now: datetime) -> Document:
-        """`{"credit_note": {"order_ref": "#1001", "sku": "SHIRT-M", "quantity": 1}}`, `{"void": "CN-1"}`, `{"amend": {"number": "CN-1",
-        "total": "12.00"}}`, `{"move": {"sku": …, "quantity": …, "from_location": …, "to_location": …}}`."""
+        """`{"credit_note": {"order_ref": "#1001", "sku": "SHIRT-M", "quantity": 1}}` (and the `order_line`, where two have the SKU),
+        `{"void": "CN-1"}`, `{"amend": {"number": "CN-1", "total": "12.00"}}`, `{"move": {"sku": …, "quantity": …,
+        "from_location": …, "to_location": …}}`."""
         match next(iter(told.items()), None):
             case ("void", number):
                 self._named(str(number)).update(status="voided", at=_written(now))
@@ -175,7 +176,8 @@ class ErpBehind:
     def _note_by_hand(self, note: Mapping[str, Any], now: datetime) -> Document:
         reference, units = str(note["order_ref"]), int(note["quantity"])
         order = self.orders.get(reference)
-        line = next((line for line in (order or {"lines": []})["lines"] if line["sku"] == note["sku"]), None)
+        wanted = [line for line in (order or {"lines": []})["lines"] if line["sku"] == note["sku"]]
+        line = next((line for line in wanted if line["order_line"] == note.get("order_line", line["order_line"])), None)
         if line is None:
             items = tax = Decimal(str(note.get("total", "0")))
             tax = Decimal(0)
