@@ -13,8 +13,8 @@ SEEDS = range(50)
 # A level read late was written over what others had booked in; a draft stayed when the invoice had no room any more; a refund that was
 # taken out of Linnworks was told without an amount, and not recorded; a credit note waited behind goods that waited for ever. With lists
 # that lag: an adjustment that nobody lived to take back counted as done; what was begun was begun again by whoever was shown less than
-# the one who asked; a search was ahead of the order's own list; what a Patchworks run had declined was sent for ever. A simulated person credited
-# another line than the one that had room.
+# the one who asked; a search was ahead of the order's own list; what a Patchworks run had declined was sent for ever. A person of
+# the simulated world credited another line than the one that had room.
 BROKE_ONCE = (
     *((0, 12, "cin7_core"), (13, 12, "cin7_core"), (14, 12, "cin7_core"), (24, 12, "cin7_core")),
     *((3, 10, "linnworks"), (7, 10, "linnworks"), (18, 10, "linnworks"), (21, 12, "linnworks"), (39, 12, "linnworks")),
