@@ -97,7 +97,7 @@ def visiting(browser: Browser, address: str, size: tuple[int, int] = DESK, **opt
         yield visitor
     finally:
         context.close()
-    assert visitor.wrongs == []
+    assert visitor.wrongs == [], "\n".join(["the browser tells:", *visitor.wrongs])
 
 
 @contextmanager

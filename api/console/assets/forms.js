@@ -56,6 +56,7 @@
         try { sessionStorage.removeItem(key(form)); } catch { /* none */ }
         form.removeAttribute("data-dirty");
         tell(form, "Done.", false);
+        /* Until the next page is there it stays sent: a second click would decide again. */
         location.assign(answer.redirected ? answer.url : location.href);
         return;
       }
@@ -63,8 +64,10 @@
       tell(form, problem.detail || "That did not work (" + answer.status + "). What you typed is kept.", true);
     } catch {
       tell(form, "Not sent: the house cannot be reached. What you typed is kept; send it again when the badge says Live.", true);
-    } finally {
-      delete form.dataset.sending;
     }
+    delete form.dataset.sending;
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) document.querySelectorAll("form[data-sending]").forEach((form) => { delete form.dataset.sending; });
   });
 })();
