@@ -96,6 +96,7 @@ def end_visits(
 
 def show_audit(
     what: Annotated[str | None, typer.Option("--what", help="Only these entries, such as sign_in.failed or export.")] = None,
+    who: Annotated[str | None, typer.Option("--who", help="Only what this person or key did.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000)] = 100,
     json: JsonOption = False,
     house: HouseOption = None,
@@ -104,7 +105,7 @@ def show_audit(
     """Who signed in, exported, or came with a key: the newest first."""
     with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
         columns = ("id", "at", "what", "who", "role", "address", "detail")
-        write_rows(audit.entries(conn, limit=limit, what=what), style="json" if json else "table", columns=columns)
+        write_rows(audit.entries(conn, limit=limit, what=what, who=who), style="json" if json else "table", columns=columns)
 
 
 def _print_link(opened: House, person: known.Person, json: bool) -> None:

@@ -5,7 +5,7 @@ import threading
 from fastapi import FastAPI
 
 from api.bootstrap import House
-from api.console import acting, books, bulk, bundles, gaps, home, lines, live, notices, returns, signing, views, work
+from api.console import acting, audit, books, bulk, bundles, gaps, home, lines, live, notices, returns, signing, views, work
 from api.console.badge import Badge
 from api.console.keeping import Kept
 from api.console.overview import Counted
@@ -19,7 +19,7 @@ def install(app: FastAPI) -> None:
     app.state.badges, app.state.counted, app.state.error_page = Kept[Badge](), Kept[Counted](), error_page
     app.state.balances = Kept[list[TrialBalance]]()
     app.state.pulse, app.state.drain = live.Pulse(house), threading.Event()
-    for room in (home, gaps, returns, views, books, work, acting, bulk, lines, notices, live, signing, bundles):
+    for room in (home, gaps, returns, views, books, work, acting, bulk, lines, notices, audit, live, signing, bundles):
         app.include_router(room.router)
     app.add_exception_handler(Elsewhere, go_elsewhere)
 

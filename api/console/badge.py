@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from api.console.keeping import Kept
 from api.http.reading import Reading
@@ -21,8 +23,11 @@ class Badge:
 
 def badge_of(kept: Kept[Badge], now: Reading, moment: Moment) -> Badge:
     def find() -> Badge:
-        money = money_tie_out(now.conn, moment)
-        wrong = sum(map(differs, money)) + sum(map(differs, unit_tie_out(now.conn, moment)))
-        return Badge(wrong, tuple(row["currency"] for row in money), now.position)
+        return badge_from(money_tie_out(now.conn, moment), unit_tie_out(now.conn, moment), now.position)
 
     return kept.get((moment.as_of, moment.known_at), find)
+
+
+def badge_from(money: Sequence[dict[str, Any]], units: Sequence[dict[str, Any]], position: int) -> Badge:
+    """Of a whole tie-out, where somebody has it already."""
+    return Badge(sum(map(differs, (*money, *units))), tuple(row["currency"] for row in money), position)

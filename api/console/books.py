@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from adapters.journal_files import write_journal
 from api.bootstrap import moment
+from api.console.badge import badge_from
 from api.console.help import AREAS, HELP
 from api.console.rendering import page, plain_page, tidy
 from api.http.asking import Asked, JournalAsked, TieOutAsked, Words
@@ -62,6 +63,7 @@ def show_tie_out(request: Request, asked: Annotated[TieOutAsked, Query()], house
             now,
             "tie_out.html",
             at,
+            badge=None if merchant or currency else badge_from(money, units, now.position),
             asked=asked,
             money=money,
             units=units[:MOST_SKUS],

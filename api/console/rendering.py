@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.bootstrap import clock
 from api.console import bundles, writing
-from api.console.badge import badge_of
+from api.console.badge import Badge, badge_of
 from api.console.help import HELP, title, usual_owner
 from api.console.offers import BULK, allowed, offers_of_row
 from api.console.viewer import viewer_of
@@ -43,6 +43,7 @@ PLACES: Final = (
     ("/tie-out", "Books"),
     ("/kinds", "Guide"),
 )
+AUDIT: Final = ("/audit", "Audit")
 
 _templates = Environment(
     loader=FileSystemLoader(_ROOM / "templates"),
@@ -56,7 +57,6 @@ _templates.globals.update(
     version=bundles.VERSION,
     of_return=writing.of_return,
     title=title,
-    places=PLACES,
     row_id=writing.row_id,
     gap_key=writing.gap_key,
     peek_of=writing.peek_of,
@@ -88,9 +88,9 @@ async def tidy(request: Request) -> None:
         raise Elsewhere(str(here(request)))
 
 
-def page(request: Request, now: Reading, template: str, moment: Moment, **shown: Any) -> Response:
-    """A page with the house's standing on top."""
-    badge = badge_of(request.app.state.badges, now, moment)
+def page(request: Request, now: Reading, template: str, moment: Moment, *, badge: Badge | None = None, **shown: Any) -> Response:
+    """A page with the house's standing on top; `badge` where the page found it anyway."""
+    badge = badge or badge_of(request.app.state.badges, now, moment)
     return _response(request, template, headers=now.headers(), badge=badge, moment=moment, position=now.position, lag=now.lag, **shown)
 
 
@@ -122,7 +122,10 @@ def _response(
     viewer = viewer_of(request)
     session = getattr(request.state, "session", None)
     carried = Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, session.form_token) if session else Markup()
+    # On the way in there is nobody yet of whom one could tell what they may do.
+    may_audit = viewer.may(Permission.AUDIT) and (viewer.role is not None or not request.app.state.keys_needed)
     known = {
+        "places": (*PLACES, AUDIT) if may_audit else PLACES,
         "form_token": lambda: carried,
         "visiting": session is not None,
         "viewer": viewer,

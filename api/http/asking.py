@@ -25,7 +25,7 @@ from projections.moments import Moment
 DEFAULT_LIMIT, MOST_LIMIT = 100, 1000
 # A filter takes several values by repetition; of these there can only be one.
 _SINGLE = frozenset(
-    {"return", "overdue", "status", "as_of", "known_at", "sort", "limit", "cursor", "until", "order", "from", "to", "q"},
+    {"return", "overdue", "status", "as_of", "known_at", "sort", "limit", "cursor", "until", "order", "from", "to", "q", "what", "who"},
 )
 _OFFSET_WITH_SPACE = re.compile(r"(\S+) (\d\d:\d\d)\Z")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)

@@ -32,7 +32,9 @@ PAGES = (
     "/outbox",
     "/connections",
     "/tie-out",
+    "/tie-out?as_of=2026-04-01T00:00:00Z",
     "/journal",
+    "/audit",
     "/return",
 )
 

@@ -31,6 +31,7 @@ PAGES = (
     "/notices",
     "/tie-out",
     "/journal?limit=9",
+    "/audit",
     "/kinds",
     "/nowhere",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -209,6 +210,47 @@ def test_exports_and_use_of_keys_are_noted_and_shown_to_auditors(house: House, b
     exported = [row for row in rows if row["what"] == "export"]
     assert [(row["who"], row["detail"]) for row in exported] == [("Ada", "/api/exports/gaps.csv?kind=refund_without_credit_note")]
     assert sum(row["what"] == "key.used" and row["who"] == "finance" for row in rows) == 1, "once an hour is enough"
+
+
+def test_the_audit_is_a_page_for_those_who_may_see_it(house: House, browser: httpx.Client) -> None:
+    seen = {}
+    for role in keys.ROLES:
+        browser.cookies.clear()
+        come_in(browser, house, f"{role} <b>", role)
+        seen[role] = (browser.get("/audit").status_code, 'href="/audit"' in browser.get("/returns").text)
+    assert seen == {"finance": (403, False), "auditor": (200, True), "ops": (403, False), "admin": (200, True)}
+    browser.cookies.clear()
+    assert 'href="/audit"' not in browser.get("/sign-in").text
+    assert browser.get("/audit", headers={"Accept": "text/html"}).headers["location"] == "/sign-in?back=%2Faudit"
+
+
+def test_the_audit_is_narrowed_and_paged(house: House, browser: httpx.Client) -> None:
+    begun = clock().replace(year=clock().year - 1, hour=12)
+    with house.connection() as conn:
+        for number in range(7):
+            what, who = ("export", "Ada") if number % 2 else ("sign_in", "Bo")
+            audit.record(conn, what, begun + timedelta(days=number), who=who, role="ops", address="::1", detail=f"<{number}>")  # type: ignore[arg-type]
+    come_in(browser, house, "Cy", "auditor")
+
+    def details(**asked: str) -> list[str]:
+        told = browser.get("/audit", params=asked)
+        assert told.status_code == 200
+        listed = re.findall(r'"said-cell">&lt;(\d)&gt;<', told.text)
+        in_api = browser.get("/api/audit", params={"limit": "100"} | asked).json()["items"]
+        assert listed == [one["detail"].strip("<>") for one in in_api if one["detail"].startswith("<")]
+        return listed
+
+    day = [f"{begun + timedelta(days=number):%Y-%m-%d}" for number in range(7)]
+    assert details() == ["6", "5", "4", "3", "2", "1", "0"]
+    assert details(what="export") == ["5", "3", "1"]
+    assert details(who="Bo", **{"from": day[2]}) == ["6", "4", "2"]
+    assert details(to=day[3], **{"from": day[2]}) == ["3", "2"]
+    assert details(who="nobody") == []
+    first = browser.get("/audit", params={"who": "Bo", "limit": "2"}).text
+    onward = re.search(r'href="(/audit[^"]*cursor=[^"]*)"', first)
+    assert onward
+    assert re.findall(r"&lt;(\d)&gt;", browser.get(html.unescape(onward[1])).text) == ["2", "0"]
+    assert browser.get("/audit", params={"from": "yesterday"}).status_code == 422
 
 
 @pytest.fixture
