@@ -114,11 +114,15 @@ def _shown(value: Any) -> Any:
     return write_instant(value) if isinstance(value, datetime) else value
 
 
-# Posted, none of its notes on the way any more, and not looked at since the last of them was done.
+# Posted, none of its notes on the way any more, and not looked at since the last of them was done. What waits behind something that a
+# person has to decide on is not on the way: the others prove themselves without it.
 _NEXT_BATCH = """
     SELECT b.id, b.proved IS FALSE FROM outbox_batches b
     WHERE b.account = %(account)s AND b.post_at <= %(now)s
-      AND NOT EXISTS (SELECT FROM outbox o WHERE o.batch = b.id AND o.state = 'pending')
+      AND NOT EXISTS (
+        SELECT FROM outbox o WHERE o.batch = b.id AND o.state = 'pending' AND (o.sent_at IS NOT NULL OR NOT EXISTS (
+            SELECT FROM outbox e WHERE e.merchant = o.merchant AND e.platform = o.platform AND e.return_id = o.return_id
+              AND e.number < o.number AND e.state IN ('waiting', 'dead') AND e.kind <> 'match_order' AND e.lanes && o.lanes)))
       AND EXISTS (SELECT FROM outbox o WHERE o.batch = b.id AND o.state = 'done')
       AND (b.looked_at IS NULL OR (b.proved IS FALSE AND b.looked_at <= %(again)s)
         OR EXISTS (SELECT FROM outbox o WHERE o.batch = b.id AND o.state = 'done' AND o.finished_at > b.looked_at))

@@ -15,6 +15,7 @@ from adapters.erps.port import Changes, Erp, ErpDocument
 from adapters.event_store import Appended, LedgerError, Prepared, UnreadableEvent
 from adapters.inbox.schedule import next_try
 from adapters.outbox import accounts
+from adapters.outbox.early import Start, forget, remember, start_of
 from adapters.outbox.places import Place, keep
 from adapters.outbox.reading import Reader, Told
 from adapters.outbox.shop import Shop
@@ -35,7 +36,7 @@ class Drift:
         self._reader = Reader(shop.ledger, shop.pool, name, merchants)
         self._vanished = Vanished(shop, name, self._account, erp, settle)
         self._pages: Iterator[Changes] | None = None
-        self._began = shop.clock()
+        self._began, self._start = shop.clock(), Start(None)
 
     @property
     def under_way(self) -> bool:
@@ -53,7 +54,8 @@ class Drift:
         try:
             if self._pages is None:
                 self._began = self._shop.clock()
-                self._pages = self._erp.changes(self._cursor(), self._began)
+                self._start = self._where()
+                self._pages = self._erp.changes(self._start.cursor, self._began)
             page = next(self._pages, None)
             if page is not None:
                 self._take(page)
@@ -73,15 +75,18 @@ class Drift:
     def _take(self, page: Changes) -> None:
         facts: list[Prepared] = []
         places: list[tuple[Place, str | None]] = []
+        early: set[str] = set()
         for document in page.documents:
             told = self._told(document)
             facts += told.facts
             places += told.places
+            early |= {told.early} if told.early is not None else set()
 
         def also(cursor: Cursor[Any], _: Sequence[Appended]) -> None:
             for place, order in places:
                 keep(cursor, place, order)
             mark_seen(cursor, self._account, page.documents, self._shop.clock())
+            remember(cursor, early, self._start.cursor, self._shop.clock())
             cursor.execute(_MOVE_ON, (json.dumps(page.cursor), self._shop.clock(), self._account))
 
         if facts:
@@ -101,11 +106,9 @@ class Drift:
             log.exception("outbox: %s: %s could not be read", self._name, document.number)
         return Told([], [])
 
-    def _cursor(self) -> dict[str, Any] | None:
+    def _where(self) -> Start:
         with self._shop.pool.connection() as conn:
-            conn.execute("INSERT INTO outbox_accounts (account) VALUES (%s) ON CONFLICT DO NOTHING", (self._account,))
-            found = conn.execute("SELECT cursor FROM outbox_accounts WHERE account = %s", (self._account,)).fetchone()
-        return found[0] if found else None
+            return start_of(conn, self._account)
 
     def _finish(self) -> None:
         self._pages = None
@@ -113,6 +116,7 @@ class Drift:
         with self._shop.pool.connection() as conn, conn.transaction():
             accounts.went_well(conn, self._account, now)
             conn.execute(_FINISH, (now, now + self._every, self._account))
+            forget(conn.cursor(), self._start.again)
 
     def _fail(self, failure: VendorError) -> None:
         self._pages = None

@@ -26,10 +26,14 @@ WRONG_LOCATION = "wrong_location"
 
 
 class Told(NamedTuple):
-    """What is to be recorded, and where documents stand from now on, each with the order that it names if it has no return."""
+    """What is to be recorded, and where documents stand from now on, each with the order that it names if it has no return.
+
+    `early`: the instruction that made it, whose outcome is not known yet: whoever carries it out tells of it first.
+    """
 
     facts: list[Prepared]
     places: list[tuple[Place, str | None]]
+    early: str | None = None
 
 
 class _Row(NamedTuple):
@@ -65,7 +69,7 @@ class Reader:
             return Told([fact for key in known for fact in self._changed(key, document, len(known) == 1, now)], [])
         row = self._row(document.instruction)
         if row is not None and row.state in ("pending", "waiting") and row.waits_for != port.FOUND_TWICE:
-            return Told([], [])  # whoever carries it out tells of it
+            return Told([], [], document.instruction)
         if document.status == "voided":
             return Told([], [])
         if row is not None and row.document != document.number:
@@ -123,7 +127,9 @@ class Reader:
             return Told([], [])
         known = self._known(EXCHANGE_ORDER, document.number)
         row = self._row(document.instruction)
-        if not known and row is not None and row.state != "pending":
+        if not known and row is not None:
+            if row.state == "pending":
+                return Told([], [], document.instruction)
             known = [row.key]
         if not known and row is None:
             wanted = [key for key in self._returns_of(document) if _is_exchange(fold_one(self._ledger, key))]
@@ -139,8 +145,10 @@ class Reader:
     def _goods(self, document: ErpDocument, now: datetime) -> Told:
         """Goods of ours that somebody put elsewhere than was instructed."""
         row = self._row(document.instruction)
-        if row is None or row.state != "done" or document.instruction is None or document.status == "voided":
+        if row is None or document.instruction is None or document.status == "voided":
             return Told([], [])
+        if row.state != "done":
+            return Told([], [], document.instruction)
         state = fold_one(self._ledger, row.key)
         issued = state.work.issued.get(document.instruction)
         answer = state.work.answers.get(document.instruction)

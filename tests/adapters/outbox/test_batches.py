@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from adapters.outbox.batches import Proof, batch_rows
 from adapters.outbox.terms import PostingTimes
+from adapters.vendor.answers import Declined
 from tests.adapters.outbox.conftest import Bench
 
 
@@ -40,6 +41,25 @@ def test_notes_wait_for_their_time_and_goods_do_not(bench: Bench) -> None:
     assert {note["batch"] for note in notes} == {"uk-erp-20261120T1200Z"}
     (batch,) = prove(bench)
     assert (batch["proved"], batch["notes"], batch["told"], batch["booked"]) == (True, 3, {"GBP": "144.00"}, {"GBP": "144.00"})
+
+
+def test_what_waits_for_a_person_does_not_keep_the_others_from_proving_themselves(bench: Bench) -> None:
+    """The first note of R-0 is declined, and a second one waits behind it: nobody knows for how long."""
+    bench.with_policy(posting=PostingTimes(("12:00", "18:00"), "Europe/London"))
+    bench.announce("R-0", quantity=2)
+    bench.tell("Received", "R-0", lines=[{"line": "1", "quantity": 1}])
+    bench.work()
+    bench.later(minutes=1)
+    bench.tell("Received", "R-0", lines=[{"line": "1", "quantity": 1}])
+    bench.announce("R-1")
+    bench.tell("Received", "R-1")
+    bench.work()
+    bench.later(hours=4)
+    bench.erp.faults = [Declined("over_credit", "it is credited already", "see what was credited")]
+    bench.work()
+    assert [state for (state,) in bench.rows("state", where="kind = 'post_credit_note'")] == ["waiting", "pending", "done"]
+    (batch,) = prove(bench)
+    assert (batch["proved"], batch["notes"], batch["told"], batch["waiting"]) == (True, 1, {"GBP": "48.00"}, 2)
 
 
 def test_a_batch_that_the_erp_shows_otherwise_does_not_prove_itself_until_it_is_told(bench: Bench) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 
-from adapters.erps.port import DocumentLine, ErpDocument
+from adapters.erps.port import Changes, DocumentLine, ErpDocument
 from adapters.outbox.drift import Drift
 from adapters.outbox.folding import fold_one
 from domain.content import Amount
@@ -16,7 +19,20 @@ from domain.gaps import open_gaps
 from domain.refusals import Unfitting
 from domain.telling import ReturnKey
 from tests.adapters.outbox.conftest import BEGINS, EVERY, Bench
-from tests.adapters.outbox.ledgers_erp import DOWN, LOST_AFTER
+from tests.adapters.outbox.ledgers_erp import DOWN, LOST_AFTER, BookErp
+
+
+@dataclass
+class TellsOnce(BookErp):
+    """Its feed is a log that is read on from where the cursor stands."""
+
+    log: list[ErpDocument] = field(default_factory=list)
+
+    def changes(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[Changes]:
+        yield Changes(tuple(self.log[(cursor or {}).get("seen", 0) :]), {"seen": len(self.log)})
+
+    def all_documents(self) -> list[ErpDocument]:
+        return [one for page in super().changes(None, BEGINS) for one in page.documents]
 
 
 def poll(bench: Bench) -> None:
@@ -107,6 +123,35 @@ def test_a_note_changed_by_hand_is_told_once(bench: Bench) -> None:
     poll(bench)
     assert bench.facts().count("CreditNoteAmended") == 1
     assert [one.amount.total for one in bench.state().active_notes()] == [4000]
+
+
+def test_what_happened_to_a_note_before_anybody_knew_that_it_was_made_is_read_back_once_it_is_known(bench: Bench) -> None:
+    """Its acknowledgement was lost on the way; the ERP tells of each change once, to whoever asks from before it."""
+    erp = TellsOnce(bench.erp.book, bench.erp.orders)
+    bench.erp = erp
+    bench.with_policy(move_on="never")
+    bench.announce()
+    bench.tell("Received")
+    erp.faults = [LOST_AFTER]
+    worker = bench.worker()
+    while not erp.documents("post_credit_note"):
+        bench.decider.catch_up()
+        assert worker.go()
+    made = next(one for one in erp.all_documents() if one.kind == "credit_note")
+    erp.log = [made, replace(made, status="voided")]
+    drift = Drift(bench.shop, "uk-erp", erp, ["acme"], EVERY)
+    while drift.step():
+        pass
+    assert "CreditNoteVoided" not in bench.facts()
+    bench.later(minutes=1)
+    bench.work()
+    assert [one.credit_note for one in bench.state().active_notes()] == [made.number]
+    assert bench.account("cursor") == ({"seen": 2},)
+    for _ in range(2):
+        poll(bench)
+    assert bench.facts().count("CreditNoteVoided") == 1
+    assert bench.state().active_notes() == []
+    assert bench.rows("id", where="read_early IS NOT NULL") == []
 
 
 def test_a_note_by_hand_belongs_to_the_one_return_of_its_order(bench: Bench) -> None:
