@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "returns": ("returns", "set_aside"),
     "gaps": ("gaps",),
-    "journal": ("money_moves", "unit_moves", "money_balances", "unit_balances"),
+    "journal": ("money_moves", "unit_moves", "money_balances", "unit_balances", "money_days", "unit_days"),
 }
 MOST_SHOWN = 100
 # Stands for the whole row where only one side has it.
@@ -59,6 +59,8 @@ _TABLES: Final = {
     "unit_moves": _Table(ignored=("return_no",)),
     "money_balances": _Table(("merchant", "currency")),
     "unit_balances": _Table(("merchant", "sku")),
+    "money_days": _Table(("merchant", "currency", "side", "detail", "day")),
+    "unit_days": _Table(("merchant", "sku", "day")),
     # At which event a return was set aside depends on how the log was cut into batches.
     "set_aside": _Table(_OF_RETURN, ("position", "set_at")),
 }

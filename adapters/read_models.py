@@ -7,7 +7,10 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-TABLES = ("gaps", "returns", "money_moves", "unit_moves", "money_balances", "unit_balances", "set_aside", "projection_position")
+TABLES = (
+    "gaps", "returns", "money_moves", "unit_moves", "money_balances", "unit_balances", "money_days", "unit_days",
+    "set_aside", "projection_position",
+)  # fmt: skip
 # Any number will do, as long as it is always the same: who makes tables waits for whoever is making them.
 _MAKING = 7_310_562
 

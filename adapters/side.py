@@ -92,7 +92,7 @@ class Side:
         self.analyze()
 
     def analyze(self) -> None:
-        self.conn.execute("ANALYZE returns, gaps, money_moves, unit_moves, money_balances, unit_balances, set_aside")
+        self.conn.execute("ANALYZE returns, gaps, money_moves, unit_moves, money_balances, unit_balances, money_days, unit_days, set_aside")
 
     def drop(self) -> None:
         self.conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)))

@@ -22,7 +22,7 @@ from api.settings import Connection as Account
 from projections.moments import Moment
 
 # Raised whenever what is projected changes: read models of another shape are rebuilt from the log at the next start.
-PROJECTION_VERSION = 3
+PROJECTION_VERSION = 4
 
 
 def clock() -> datetime:

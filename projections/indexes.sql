@@ -34,7 +34,7 @@ CREATE INDEX gaps_changed ON gaps (
     known_from, (CASE WHEN known_to < 'infinity' THEN known_to ELSE end_known_from END)
 ) WHERE least(known_to, end_known_from) < 'infinity';
 
--- The books as of a moment: today's balances less what moved later.
+-- The books as of a moment: the rest of its day; as known at one, today's balances less what was learnt later.
 CREATE INDEX money_moves_at ON money_moves (occurred_at);
 CREATE INDEX money_moves_known ON money_moves (recorded_at);
 CREATE INDEX money_moves_of ON money_moves (merchant, currency, occurred_at, recorded_at);

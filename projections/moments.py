@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Any
 
 STATUSES = ("open", "closed", "all")
+# What had moved by `as_of`, inclusive, as it is known now: whole days (UTC) out of the sums, and the beginning of one out of the moves.
+BEFORE_ITS_DAY = "day < (%(t)s::timestamptz AT TIME ZONE 'UTC')::date"
+REST_OF_ITS_DAY = "occurred_at >= date_trunc('day', %(t)s::timestamptz, 'UTC') AND occurred_at <= %(t)s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,10 @@ from typing import Any
 from psycopg import Connection
 
 # In the order in which a swap locks them: whoever takes more than one and keeps to it never stands in its way for long.
-IN_ORDER = ("projection_position", "returns", "gaps", "money_moves", "unit_moves", "money_balances", "unit_balances", "set_aside")
+IN_ORDER = (
+    "projection_position", "returns", "gaps", "money_moves", "unit_moves",
+    "money_balances", "unit_balances", "money_days", "unit_days", "set_aside",
+)  # fmt: skip
 
 
 @contextmanager

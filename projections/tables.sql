@@ -129,6 +129,37 @@ CREATE TABLE unit_balances (
     PRIMARY KEY (merchant, sku)
 );
 
+-- The moves summed up by the day (UTC) on which they happened: the books as of a moment are the days before it and the rest of one.
+CREATE TABLE money_days (
+    merchant    text NOT NULL,
+    currency    text NOT NULL,
+    side        text NOT NULL,
+    detail      text NOT NULL,
+    day         date NOT NULL,
+    total       numeric NOT NULL,
+    items       numeric NOT NULL,
+    tax         numeric NOT NULL,
+    shipping    numeric NOT NULL,
+    fees        numeric NOT NULL,
+    unexplained numeric NOT NULL,
+    PRIMARY KEY (merchant, currency, side, detail, day)
+);
+
+CREATE TABLE unit_days (
+    merchant      text NOT NULL,
+    sku           text NOT NULL,
+    day           date NOT NULL,
+    announced     bigint NOT NULL,
+    with_customer bigint NOT NULL,
+    in_transit    bigint NOT NULL,
+    quarantine    bigint NOT NULL,
+    held          bigint NOT NULL,
+    saleable      bigint NOT NULL,
+    written_off   bigint NOT NULL,
+    unexpected    bigint NOT NULL,
+    PRIMARY KEY (merchant, sku, day)
+);
+
 -- Returns whose facts broke a projection: shown, and left alone until the next rebuild; the others go on.
 CREATE TABLE set_aside (
     merchant  text NOT NULL,

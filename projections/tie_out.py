@@ -12,7 +12,7 @@ from domain.money import to_text
 from domain.moves import PLACES
 from domain.policy import CLEARING_KINDS
 from projections.finding import parts, select
-from projections.moments import Moment
+from projections.moments import BEFORE_ITS_DAY, REST_OF_ITS_DAY, Moment
 
 _PLACES_OF_UNITS = PLACES[1:-1]
 
@@ -59,6 +59,12 @@ def unit_tie_out(conn: Connection[Any], moment: Moment, *, merchant: str | None 
     sums = ", ".join(f"sum({place}) AS {place}" for place in PLACES)
     if _is_today(moment):
         statement = f"SELECT * FROM unit_balances WHERE true {of_merchant} ORDER BY merchant, sku"  # noqa: S608
+    elif moment.known_at is None:
+        statement = f"""
+            SELECT merchant, sku, {sums} FROM (
+                SELECT merchant, sku, {", ".join(PLACES)} FROM unit_days WHERE {BEFORE_ITS_DAY} UNION ALL
+                SELECT merchant, coalesce(sku, ''), {", ".join(PLACES)} FROM unit_moves WHERE {REST_OF_ITS_DAY}
+            ) AS moved WHERE true {of_merchant} GROUP BY 1, 2 ORDER BY 1, 2"""  # noqa: S608
     elif _is_late(conn, "unit_moves", moment):
         taken_back = ", ".join(f"-{place}" for place in PLACES)
         statement = f"""
@@ -90,6 +96,12 @@ def _money_statement(conn: Connection[Any], moment: Moment) -> str:
         sums = "sum(refunded) AS refunded, sum(credited) AS credited"
         return f"SELECT currency, {sums} FROM money_balances WHERE {of_merchant} GROUP BY currency"  # noqa: S608
     sums = ", ".join(f"coalesce(sum(total) FILTER (WHERE side = '{side}'), 0) AS {side}" for side in ("refunded", "credited"))
+    if moment.known_at is None:
+        return f"""
+            SELECT currency, {sums} FROM (
+                SELECT merchant, currency, side, total FROM money_days WHERE {BEFORE_ITS_DAY} UNION ALL
+                SELECT merchant, currency, side, total FROM money_moves WHERE {REST_OF_ITS_DAY}
+            ) AS moved WHERE {of_merchant} GROUP BY currency"""  # noqa: S608
     if not _is_late(conn, "money_moves", moment):
         return f"SELECT currency, {sums} FROM money_moves WHERE {_by(moment)} AND {of_merchant} GROUP BY currency"  # noqa: S608
     # A currency is told from its first move on, even where nothing is left of it.

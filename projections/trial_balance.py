@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
@@ -11,13 +11,15 @@ from psycopg import Connection
 from domain.money import to_text
 from domain.moves import MoneyMove
 from domain.postings import ACCOUNTS, money_postings
+from projections.moments import BEFORE_ITS_DAY, REST_OF_ITS_DAY
+from projections.writing import MONEY_FIGURES
 
-# By what the accounts are told apart: the method of a refund.
-_MOVED = """
-    SELECT currency, side, CASE side WHEN 'refunded' THEN detail ELSE '' END,
-        sum(total), sum(items), sum(tax), sum(shipping), sum(fees), sum(unexplained)
-    FROM money_moves WHERE occurred_at < %(until)s AND (%(merchant)s::text IS NULL OR merchant = %(merchant)s) GROUP BY 1, 2, 3"""
-_END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+_FIGURES = ", ".join(MONEY_FIGURES)
+_DAYS = f"SELECT merchant, currency, side, detail, {_FIGURES} FROM money_days"  # noqa: S608 (our own column names)
+_BY = f"""
+    {_DAYS} WHERE {BEFORE_ITS_DAY} UNION ALL
+    SELECT merchant, currency, side, detail, {_FIGURES} FROM money_moves WHERE {REST_OF_ITS_DAY}"""  # noqa: S608
+_AT_ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,14 @@ class TrialBalance:
 
 def trial_balance(conn: Connection[Any], as_of: datetime | None = None, merchant: str | None = None) -> list[TrialBalance]:
     """Counts what had happened by `as_of`, inclusive, as it is known now."""
-    until = as_of + timedelta(microseconds=1) if as_of and as_of < _END_OF_TIME else _END_OF_TIME
+    # By what the accounts are told apart: the method of a refund.
+    statement = f"""
+        SELECT currency, side, CASE side WHEN 'refunded' THEN detail ELSE '' END, {", ".join(f"sum({one})" for one in MONEY_FIGURES)}
+        FROM ({_BY if as_of else _DAYS}) AS moved
+        WHERE %(merchant)s::text IS NULL OR merchant = %(merchant)s GROUP BY 1, 2, 3"""  # noqa: S608
     held: dict[str, dict[str, int]] = {}
-    for currency, side, detail, *figures in conn.execute(_MOVED, {"until": until, "merchant": merchant}):
-        move = MoneyMove(until, "", side, "", detail, currency, *map(int, figures))
+    for currency, side, detail, *figures in conn.execute(statement.encode(), {"t": as_of, "merchant": merchant}):
+        move = MoneyMove(_AT_ANY_TIME, "", side, "", detail, currency, *map(int, figures))
         accounts = held.setdefault(currency, dict.fromkeys(ACCOUNTS, 0))
         for posting in money_postings(move):
             accounts[posting.account] = accounts.get(posting.account, 0) + posting.amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from psycopg import Connection
@@ -21,6 +21,8 @@ from projections.copying import Texts, copy_rows
 from projections.folding import Lesson
 
 INFINITY = "infinity"
+# What a move of money comes to, as the last fields of MoneyMove name it.
+MONEY_FIGURES = ("total", "items", "tax", "shipping", "fees", "unexplained")
 
 
 @dataclass(slots=True)
@@ -58,6 +60,8 @@ class Batch:
         self._units: list[tuple[Any, ...]] = []
         self._money_sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._unit_sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(PLACES))
+        self._money_days: dict[tuple[str, str, str, str, date], list[int]] = defaultdict(lambda: [0] * len(MONEY_FIGURES))
+        self._unit_days: dict[tuple[str, str, date], list[int]] = defaultdict(lambda: [0] * len(PLACES))
         self._set_aside: list[tuple[Any, ...]] = []
         self._texts = Texts()
 
@@ -88,6 +92,8 @@ class Batch:
         self._write_board(conn)
         _upsert(conn, _MONEY_SUMS, [(*key, *sums) for key, sums in sorted(self._money_sums.items())])
         _upsert(conn, _UNIT_SUMS, [(*key, *sums) for key, sums in sorted(self._unit_sums.items())])
+        _upsert(conn, _MONEY_DAYS, [(*key, *sums) for key, sums in sorted(self._money_days.items())])
+        _upsert(conn, _UNIT_DAYS, [(*key, *sums) for key, sums in sorted(self._unit_days.items())])
         _upsert(conn, _SET_ASIDE, self._set_aside)
 
     def _end(self, return_no: int, segment: Segment, known: datetime) -> None:
@@ -119,12 +125,12 @@ class Batch:
     def _move_money(self, key: ReturnKey, return_no: int, move: MoneyMove, known: datetime) -> None:
         self._money.append((return_no, key.merchant, move.occurred_at, known, *move[1:]))
         self._money_sums[key.merchant, move.currency][0 if move.side == "refunded" else 1] += move.total
+        _add_up(self._money_days[key.merchant, move.currency, move.side, move.detail, _day(move.occurred_at)], move[6:])
 
     def _move_units(self, key: ReturnKey, return_no: int, move: UnitMove, known: datetime) -> None:
         self._units.append((return_no, key.merchant, move.occurred_at, known, move.fact, move.line, move.sku, *move.units))
-        sums = self._unit_sums[key.merchant, move.sku or ""]
-        for place, units in enumerate(move.units):
-            sums[place] += units
+        _add_up(self._unit_sums[key.merchant, move.sku or ""], move.units)
+        _add_up(self._unit_days[key.merchant, move.sku or "", _day(move.occurred_at)], move.units)
 
     def _write_endings(self, conn: Connection[Any]) -> None:
         if not self._endings:
@@ -151,6 +157,15 @@ def _gap_row(new: _New) -> tuple[Any, ...]:
     valid = (s.opened_at, new.due_at, s.valid_from, *_until(s), s.closed, s.by_clock)
     known = (new.known_from, new.end_known_from or INFINITY, new.known_to or INFINITY)
     return (new.return_no, *new.key, s.kind, s.line, s.sku, s.order, s.erp, s.currency, *figures, *valid, *known)
+
+
+def _add_up(sums: list[int], figures: Sequence[int]) -> None:
+    for number, figure in enumerate(figures):
+        sums[number] += figure
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(UTC).date()
 
 
 def _until(segment: Segment) -> tuple[datetime | str, datetime | str]:
@@ -243,6 +258,15 @@ _UNIT_SUMS = f"""
     INSERT INTO unit_balances AS b (merchant, sku, {", ".join(PLACES)})
     SELECT * FROM unnest(%s::text[], %s::text[], {", ".join(["%s::bigint[]"] * len(PLACES))})
     ON CONFLICT (merchant, sku) DO UPDATE SET {", ".join(f"{place} = b.{place} + excluded.{place}" for place in PLACES)}"""  # noqa: S608 (our own column names)
+_MONEY_DAYS = f"""
+    INSERT INTO money_days AS d (merchant, currency, side, detail, day, {", ".join(MONEY_FIGURES)})
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::date[], {", ".join(["%s::numeric[]"] * len(MONEY_FIGURES))})
+    ON CONFLICT (merchant, currency, side, detail, day)
+    DO UPDATE SET {", ".join(f"{figure} = d.{figure} + excluded.{figure}" for figure in MONEY_FIGURES)}"""  # noqa: S608 (our own column names)
+_UNIT_DAYS = f"""
+    INSERT INTO unit_days AS d (merchant, sku, day, {", ".join(PLACES)})
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::date[], {", ".join(["%s::bigint[]"] * len(PLACES))})
+    ON CONFLICT (merchant, sku, day) DO UPDATE SET {", ".join(f"{place} = d.{place} + excluded.{place}" for place in PLACES)}"""  # noqa: S608 (our own column names)
 _SET_ASIDE = """
     INSERT INTO set_aside (merchant, platform, return_id, position, error)
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[])

@@ -117,6 +117,8 @@ PLANTED = {
     "unit_moves, of another line": ("UPDATE unit_moves SET line = 'L9' WHERE ctid = (SELECT min(ctid) FROM unit_moves)", ROW),
     "money_balances": ("UPDATE money_balances SET credited = credited - 1 WHERE currency = 'GBP'", "credited"),
     "unit_balances": ("UPDATE unit_balances SET saleable = saleable + 1 WHERE sku = 'SKU-001'", "saleable"),
+    "money_days": ("UPDATE money_days SET fees = fees + 1 WHERE ctid = (SELECT min(ctid) FROM money_days)", "fees"),
+    "unit_days": ("UPDATE unit_days SET held = held + 1 WHERE sku = 'SKU-001'", "held"),
     "set_aside": ("INSERT INTO set_aside VALUES ('acme', 'shopify', 'R-1', 5, 'broken')", ROW),
 }
 

@@ -8,6 +8,7 @@ from domain.policy import Policy
 from domain.telling import read_instant
 from projections.moments import Moment
 from projections.tie_out import differs, money_tie_out, unit_tie_out
+from projections.trial_balance import trial_balance
 from tests.domain.story import announced, credited, day, received, refunded, restocked, reversed_
 from tests.projections.books import NOW, Books, open_books
 
@@ -103,3 +104,31 @@ def test_whose_it_is_and_by_when_is_the_policy_s(books: Books) -> None:
     assert rows["acme", "over_refund"] == ("finance", day(6, "11:00:00"))
     assert rows["bolt", "refund_without_credit_note"] == ("finance", day(7))
     assert rows["bolt", "over_refund"] == ("finance", day(8))
+
+
+def test_a_moment_cuts_its_day_in_two_and_counts_the_days_before_whole(books: Books) -> None:
+    at = (
+        "2026-11-05T00:00:00Z",
+        "2026-11-05T23:59:59.999999Z",
+        "2026-11-06T01:30:00+02:00",
+        "2026-11-06T00:00:00Z",
+        "2026-11-06T18:00:00Z",
+    )
+    books.tell([{**refunded("1.00", refund=f"RF-{number}"), "occurred_at": when} for number, when in enumerate(at)])
+    books.tell([{**announced(), "occurred_at": "2026-11-06T00:00:00Z"}])
+    books.catch_up()
+
+    def seen(as_of: str) -> tuple[list[str], list[str], int]:
+        moment = Moment(NOW, as_of=read_instant(as_of))
+        rows = money_tie_out(books.conn, moment)
+        assert not any(map(differs, rows))
+        debits = [one.debits for one in trial_balance(books.conn, moment.as_of)]
+        return [row["refunded"] for row in rows], debits, len(unit_tie_out(books.conn, moment))
+
+    assert seen("2026-11-04T23:59:59.999999Z") == ([], [], 0)
+    assert seen("2026-11-05T00:00:00Z") == (["1.00"], ["1.00"], 0)
+    assert seen("2026-11-05T23:30:00Z") == (["2.00"], ["2.00"], 0)
+    assert seen("2026-11-05T23:59:59.999999Z") == (["3.00"], ["3.00"], 0)
+    assert seen("2026-11-06T00:00:00Z") == (["4.00"], ["4.00"], 2)
+    assert seen("2026-11-30T00:00:00Z") == (["5.00"], ["5.00"], 2)
+    assert [one.debits for one in trial_balance(books.conn)] == ["5.00"]
