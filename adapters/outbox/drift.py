@@ -35,7 +35,7 @@ class Drift:
         self._account = erp_account(name)
         self._reader = Reader(shop.ledger, shop.pool, name, merchants)
         self._vanished = Vanished(shop, name, self._account, erp, settle)
-        self._pages: Iterator[Changes] | None = None
+        self._pages: Iterator[tuple[Changes, bool]] | None = None
         self._began, self._start = shop.clock(), Start(None)
 
     @property
@@ -55,10 +55,10 @@ class Drift:
             if self._pages is None:
                 self._began = self._shop.clock()
                 self._start = self._where()
-                self._pages = self._erp.changes(self._start.cursor, self._began)
-            page = next(self._pages, None)
-            if page is not None:
-                self._take(page)
+                self._pages = self._read(self._start)
+            found = next(self._pages, None)
+            if found is not None:
+                self._take(*found)
                 return True
             self._vanished.look(self._began)
             self._finish()
@@ -72,7 +72,15 @@ class Drift:
             self._fail(VendorTrouble(f"our mistake: {type(broken).__name__}: {broken}"))
         return False
 
-    def _take(self, page: Changes) -> None:
+    def _read(self, start: Start) -> Iterator[tuple[Changes, bool]]:
+        """Pages, and of each whether the account's cursor moves on with it."""
+        if start.again:
+            for page in self._erp.changes(start.before, self._began):
+                yield page, False
+        for page in self._erp.changes(start.cursor, self._began):
+            yield page, True
+
+    def _take(self, page: Changes, moves: bool) -> None:
         facts: list[Prepared] = []
         places: list[tuple[Place, str | None]] = []
         early: set[str] = set()
@@ -86,8 +94,9 @@ class Drift:
             for place, order in places:
                 keep(cursor, place, order)
             mark_seen(cursor, self._account, page.documents, self._shop.clock())
-            remember(cursor, early, self._start.cursor, self._shop.clock())
-            cursor.execute(_MOVE_ON, (json.dumps(page.cursor), self._shop.clock(), self._account))
+            remember(cursor, early, self._start.cursor if moves else self._start.before, self._shop.clock())
+            if moves:
+                cursor.execute(_MOVE_ON, (json.dumps(page.cursor), self._shop.clock(), self._account))
 
         if facts:
             self._shop.ledger.append_with(lambda _: facts, also)

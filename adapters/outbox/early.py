@@ -1,7 +1,8 @@
 """Documents that an ERP told of before the outcome of their instruction was known: told again once it is.
 
 An acknowledgement may come hours after the document was made. Whatever a person did to it meanwhile was read back when nobody knew
-whose it was, and the ERP does not tell of it again by itself.
+whose it was, and the ERP does not tell of it again by itself. The account's own cursor never goes back: it may hold what was seen, by
+which the next read-back knows what is gone.
 """
 
 from __future__ import annotations
@@ -13,28 +14,28 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection, Cursor
 
+from adapters.erps.port import FOUND_TWICE
+
 
 class Start(NamedTuple):
-    """Where a read-back begins; `again`: the instructions on whose account it goes back that far."""
+    """Where a read-back begins. `again`: instructions on whose account the ERP is read once more from `before` on, first."""
 
     cursor: dict[str, Any] | None
+    before: dict[str, Any] | None = None
     again: tuple[str, ...] = ()
 
 
 def start_of(conn: Connection[Any], account: str) -> Start:
-    """At the account's own cursor, or before it: at the first one at which something was told too early."""
     conn.execute("INSERT INTO outbox_accounts (account) VALUES (%s) ON CONFLICT DO NOTHING", (account,))
-    told = conn.execute(_TOLD_EARLY, (account,)).fetchall()
-    if told:
-        return Start(told[0][1]["cursor"], tuple(row[0] for row in told))
     found = conn.execute("SELECT cursor FROM outbox_accounts WHERE account = %s", (account,)).fetchone()
-    return Start(found[0] if found else None)
+    told = conn.execute(_TOLD_EARLY, (account, FOUND_TWICE)).fetchall()
+    return Start(found[0] if found else None, told[0][1]["cursor"] if told else None, tuple(row[0] for row in told))
 
 
-def remember(cursor: Cursor[Any], instructions: Iterable[str], began_at: Mapping[str, Any] | None, now: datetime) -> None:
-    """A read-back that began there told of them; the first one counts."""
+def remember(cursor: Cursor[Any], instructions: Iterable[str], before: Mapping[str, Any] | None, now: datetime) -> None:
+    """A read-back that began there told of them; the first one counts, or None, which is further back than any."""
     if ids := sorted(instructions):
-        cursor.execute(_REMEMBER, (json.dumps({"cursor": began_at}), now, ids))
+        cursor.execute(_REMEMBER, {"before": json.dumps({"cursor": before}), "now": now, "ids": ids, "first": before is None})
 
 
 def forget(cursor: Cursor[Any], instructions: Iterable[str]) -> None:
@@ -44,6 +45,8 @@ def forget(cursor: Cursor[Any], instructions: Iterable[str]) -> None:
 
 
 _TOLD_EARLY = """
-    SELECT id, read_early FROM outbox WHERE account = %s AND read_early IS NOT NULL AND state = 'done' ORDER BY read_early_at, number"""
+    SELECT id, read_early FROM outbox WHERE account = %s AND read_early IS NOT NULL AND (state = 'done' OR waits_for = %s)
+    ORDER BY read_early <> '{"cursor": null}'::jsonb, read_early_at, number"""
 _REMEMBER = """
-    UPDATE outbox SET read_early = %s::jsonb, read_early_at = %s WHERE id = ANY(%s) AND read_early IS NULL"""
+    UPDATE outbox SET read_early = %(before)s::jsonb, read_early_at = %(now)s
+    WHERE id = ANY(%(ids)s) AND (read_early IS NULL OR %(first)s)"""

@@ -21,6 +21,7 @@ from adapters.event_store import LedgerError, Prepared, UnreadableEvent
 from adapters.inbox.schedule import next_try
 from adapters.outbox import accounts, queue
 from adapters.outbox.availability import want_told
+from adapters.outbox.early import remember
 from adapters.outbox.folding import TICK, answered_at, fold_one, told
 from adapters.outbox.looking import Hand, look, work_of
 from adapters.outbox.places import CREDIT_NOTE, EXCHANGE_ORDER, Place, keep
@@ -269,8 +270,9 @@ class Worker:
 
     def _found_twice(self, row: Row, state: ReturnState, twice: FoundTwice) -> None:
         """Both count: the ERP is read back from a while ago, so that each is told with its own number."""
-        with self._shop.pool.connection() as conn:
-            conn.execute("UPDATE outbox_accounts SET cursor = NULL, poll_at = NULL WHERE account = %s", (self._account,))
+        with self._shop.pool.connection() as conn, conn.transaction():
+            remember(conn.cursor(), [row.id], None, self._shop.clock())
+            conn.execute("UPDATE outbox_accounts SET poll_at = NULL WHERE account = %s", (self._account,))
         what_to_do = "see which of the documents stays, void the other in the ERP, and say `resolve … note` what you did"
         self._declined(row, state, Declined(port.FOUND_TWICE, str(twice), what_to_do))
 
