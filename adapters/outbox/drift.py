@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -73,10 +74,12 @@ class Drift:
         return False
 
     def _read(self, start: Start) -> Iterator[tuple[Changes, bool]]:
-        """Pages, and of each whether the account's cursor moves on with it."""
+        """Pages, and of each whether the account's cursor moves on with it. Read once more is only what was told too early: what else
+        is listed may be gone already, and only the account's own cursor knows that it was there."""
         if start.again:
             for page in self._erp.changes(start.before, self._began):
-                yield page, False
+                theirs = tuple(one for one in page.documents if one.instruction in start.again)
+                yield replace(page, documents=theirs), False
         for page in self._erp.changes(start.cursor, self._began):
             yield page, True
 

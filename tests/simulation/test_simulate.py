@@ -21,7 +21,7 @@ BROKE_ONCE = (
     *((0, 12, "cin7_core"), (13, 12, "cin7_core"), (14, 12, "cin7_core"), (24, 12, "cin7_core")),
     *((3, 10, "linnworks"), (7, 10, "linnworks"), (18, 10, "linnworks"), (21, 12, "linnworks"), (39, 12, "linnworks")),
     *((6, 10, "patchworks"), (10, 10, "patchworks"), (15, 10, "patchworks"), (53, 8, "patchworks")),
-    *((79, 8, "linnworks"), *((seed, 8, "patchworks") for seed in (125, 182, 191, 230, 611))),
+    *((79, 8, "linnworks"), (661, 8, "linnworks"), *((seed, 8, "patchworks") for seed in (125, 182, 191, 230, 611))),
 )
 
 
