@@ -150,7 +150,8 @@ def find(request: Request, asked: Annotated[Sought, Query()], house: TheHouse) -
         except AmbiguousReturn:
             return page(request, now, "found.html", moment(), typed=typed, keys=_named(now.conn, _BY_ID, typed))
         except NoSuchReturn:
-            keys = _named(now.conn, _BY_ANY_CASE, typed) or _named(now.conn, _BY_ORDER, typed) or _named(now.conn, _BY_DOCUMENT, typed)
+            ways = (_BY_ANY_CASE, _BY_ORDER, _BY_DOCUMENT, _BY_NUMBER)
+            keys = next(filter(None, (_named(now.conn, way, typed) for way in ways)), [])
         if len(keys) == 1:
             return _go(of_return(*keys[0]))
         if keys:
@@ -193,3 +194,5 @@ _BY_ANY_CASE: Final = "return_id IN (upper(%(typed)s), lower(%(typed)s), ltrim(%
 _BY_ORDER: Final = "order_ref IN (%(typed)s, '#' || %(typed)s, upper(%(typed)s))"
 # A refund, or a credit note.
 _BY_DOCUMENT: Final = "return_no IN (SELECT return_no FROM money_moves WHERE document = %(typed)s)"
+# Where numbers are not unique, as at Tryton, the name has the id after it.
+_BY_NUMBER: Final = "return_no IN (SELECT return_no FROM money_moves WHERE starts_with(document, %(typed)s || ' (id '))"

@@ -255,6 +255,9 @@ def test_hostile_names_stay_words(house: House, client: httpx.Client) -> None:
 
 def test_a_return_is_found_by_what_a_person_types(house: House, client: httpx.Client) -> None:
     tell(house, refunded("HR/1"), refunded("R-2"), refunded("R-2", merchant="b"))
+    tell(house, initiated("R-3"), credited("R-3", credit_note="CN7 (id 57)"))
+    for typed in ("CN7", "CN7 (id 57)"):
+        assert client.get("/find", params={"q": typed}).headers["location"] == "/returns/acme/returngo/R-3"
     for typed in ("HR/1", " HR/1 ", "acme/returngo/HR/1"):
         answer = client.get("/find", params={"q": typed})
         assert (answer.status_code, answer.headers["location"]) == (303, "/returns/acme/returngo/HR%2F1")
