@@ -11,8 +11,9 @@ import httpx
 from adapters.outbox.batches import Proof
 from adapters.outbox.decider import Decider
 from adapters.outbox.drift import Drift
+from adapters.outbox.releasing import ReleasingHand
 from adapters.outbox.shop import Shop
-from adapters.outbox.terms import PostingTimes, Terms
+from adapters.outbox.terms import PostingTimes, Terms, connection_account
 from adapters.outbox.worker import Worker
 from adapters.sandbox.faults import Front
 from adapters.sandbox.transport import SandboxTransport
@@ -50,6 +51,9 @@ class Process:
         self.drift = Drift(shop, ERP, erp, [MERCHANT], POLL)
         self.inbox = teller.inbox(ground, self.mortal, lambda front: _Wire(front, self.mortal))
         self.proof = Proof(shop, ERP, erp)
+        payer = teller.releasing(lambda front: _Wire(front, self.mortal))
+        hand = ReleasingHand(CONNECTION, payer) if payer is not None else None
+        self.releasing = Worker(shop, CONNECTION, hand, account=connection_account(CONNECTION)) if hand is not None else None
 
 
 class Hands:
@@ -87,6 +91,8 @@ class Hands:
             if process.drift.under_way or process.drift.due():
                 while process.drift.step():
                     pass
+                return True
+            if process.releasing is not None and process.releasing.go():
                 return True
             return process.worker.go() or (self._posting is not None and process.proof.step())
 

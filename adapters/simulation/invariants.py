@@ -39,7 +39,7 @@ def check(ground: Ground, world: World, teller: Teller, seeded: Places, mistakes
         ("every instruction is settled", _every_instruction_is_settled(ground, states)),
         ("nothing waits for what is there", _nothing_waits_for_what_is_there(states)),
         ("what is due is instructed", _what_is_due_is_instructed(ground, states)),
-        ("no two documents of one instruction, no money released twice", _each_document_once(world, notes)),
+        ("no two documents of one instruction, no money released twice", _each_document_once(world, teller, notes)),
         ("no unit is credited twice", _no_unit_is_credited_twice(states)),
         ("no invoice is credited beyond its total", _never_beyond_the_invoice(world, notes)),
         ("ledger and ERP know the same credit notes", _both_sides_know_the_same_notes(states, notes)),
@@ -90,8 +90,9 @@ def _what_is_due_is_instructed(ground: Ground, states: Mapping[ReturnKey, Return
         yield from (f"{key.return_id} is barred: {one.kind}" for one in found.blocked)
 
 
-def _each_document_once(world: World, notes: list[BookedNote]) -> Iterator[str]:
+def _each_document_once(world: World, teller: Teller, notes: list[BookedNote]) -> Iterator[str]:
     yield from (f"{count} documents carry {name}" for name, count in world.carrying().items() if count > 1)
+    yield from teller.paid_twice()
     yield from (f"{note.number} was paid {len(note.paid)} times" for note in notes if len(note.paid) > 1)
 
 

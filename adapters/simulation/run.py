@@ -94,7 +94,7 @@ def simulate(
     began, rng, clock = time.monotonic(), Random(f"simulate/{seed}"), VirtualClock()
     erp = erp or ERPS[seed % len(ERPS)]
     world = _WORLDS[erp](clock, Random(f"simulate/{seed}/erp"))
-    story = write_story(rng, returns, level, world.main, world.goods_in_with_note)
+    story = write_story(rng, Random(f"simulate/{seed}/release"), returns, level, world.main, world.goods_in_with_note)
     report = Report(seed, returns, level, erp, "returngo" if story.by_platform else "facts")
     with open_ground(url, schema, clock, story.policy) as ground, _mistakes() as mistakes:
         world.seed(story.orders, dict.fromkeys(SKUS, _STOCK))
@@ -102,7 +102,7 @@ def simulate(
         # A list that told what was long ago would make nobody sure of anything: it lags by seconds.
         world.front.set_faults(replace(Faults.at(level, seed), stale=0.0))
         world.lagging.set_level(level)
-        teller: Teller = ReturnGo(clock) if story.by_platform else Facts()
+        teller: Teller = ReturnGo(clock, releases=story.released) if story.by_platform else Facts()
         teller.set_faults(replace(Faults.at(level, seed), stale=0.0))
         hands = Hands(ground, world, teller, Random(f"simulate/{seed}/hands"), level, story.posting)
         people = People(ground, Random(f"simulate/{seed}/decisions"), story.skus)

@@ -19,6 +19,8 @@ from domain.policy import ErpTerms, Policy
 # At what time of the day credit notes go, where they go together.
 # So many worlds of a hundred have a platform of their own, which has to be listened to and asked.
 _BY_PLATFORM: Final = 0.34
+# In so many worlds of a hundred of those the house says when refunds are paid.
+_RELEASED: Final = 0.5
 _BATCHES: Final = PostingTimes(("12:00", "18:00"), "Europe/London")
 
 
@@ -26,7 +28,7 @@ _BATCHES: Final = PostingTimes(("12:00", "18:00"), "Europe/London")
 class Story:
     """`posting` None: credit notes go at once. `by_platform`: told by ReturnGO's simulator, not fact by fact.
 
-    `skus`: what people know that a platform's SKU is.
+    `skus`: what people know that a platform's SKU is. `released`: the house has the platform refund, by its policy.
     """
 
     policy: Policy
@@ -36,10 +38,11 @@ class Story:
     ends: datetime
     by_platform: bool = False
     skus: dict[str, str] = field(default_factory=dict)
+    released: bool = False
 
 
-def write_story(rng: Random, returns: int, level: float, main: str, goods_in_with_note: bool) -> Story:
-    """`main` is where the ERP keeps what may be sold.
+def write_story(rng: Random, releasing: Random, returns: int, level: float, main: str, goods_in_with_note: bool) -> Story:
+    """`main` is where the ERP keeps what may be sold. `releasing` has the dice for refunds that the house releases.
 
     `level` 0: everything is told once, at once and in order; 1: late, twice, in any order.
     """
@@ -51,10 +54,15 @@ def write_story(rng: Random, returns: int, level: float, main: str, goods_in_wit
     for number in range(returns):
         order = rng.choice([one for one in orders if one.has_more()] or orders)
         tellings += rma_steps(rng, number, order) if by_platform else _return(rng, number, order, level)
+    released = by_platform and releasing.random() < _RELEASED
+    if released:
+        policy = policy.model_copy(update={"release_refund_on": releasing.choice(("scanned", "received", "inspected", "restocked"))})
+        # Some people at the platform pay all the same.
+        tellings = [told for told in tellings if told.row["step"] != "refund" or releasing.random() < 0.3]
     ends = max(told.at for told in tellings)
     ends = max([ends, *(order.invoiced_at for order in orders if order.invoiced_at is not None)])
     known = {old_name(sku): sku for sku in SKUS}
-    return Story(policy, posting, orders, sorted(tellings, key=lambda told: told.at), ends, by_platform, known)
+    return Story(policy, posting, orders, sorted(tellings, key=lambda told: told.at), ends, by_platform, known, released)
 
 
 def _policy(rng: Random, main: str, goods_in_with_note: bool) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from adapters.inbox.drain import Drain
 from adapters.inbox.polling import Poller
 from adapters.inbox.sealing import Seal
 from adapters.inbox.store import arrive, store_statement
-from adapters.platforms.port import ConnectionSettings, Delivery
+from adapters.platforms.port import ConnectionSettings, Delivery, Platform
 from adapters.platforms.registry import make_platform
 from adapters.sandbox.faults import Faults, Front
 from adapters.sandbox.returngo import ReturnGoSandbox
@@ -52,8 +53,14 @@ class Teller(Protocol):
 
     def inbox(self, ground: Ground, clock: Clock, transport_of: Callable[[Front], httpx.BaseTransport]) -> Inbox | None: ...
 
+    def releasing(self, transport_of: Callable[[Front], httpx.BaseTransport]) -> Platform | None:
+        """The platform as what is told to refund; None where it refunds by itself."""
+
     def unknown(self, states: Mapping[ReturnKey, ReturnState]) -> Iterator[str]:
         """What happened, and the ledger does not know it."""
+
+    def paid_twice(self) -> Iterator[str]:
+        """What the platform has paid more than once."""
 
 
 class Facts:
@@ -76,6 +83,13 @@ class Facts:
     def inbox(self, ground: Ground, clock: Clock, transport_of: Callable[[Front], httpx.BaseTransport]) -> None:
         return None
 
+    def releasing(self, transport_of: Callable[[Front], httpx.BaseTransport]) -> None:
+        return None
+
+    def paid_twice(self) -> Iterator[str]:
+        """Nobody pays: that money went out is a fact like the others."""
+        yield from ()
+
     def unknown(self, states: Mapping[ReturnKey, ReturnState]) -> Iterator[str]:
         for return_id, fact in self.told:
             state = states.get(ReturnKey(MERCHANT, PLATFORM, return_id))
@@ -84,15 +98,21 @@ class Facts:
 
 
 class ReturnGo:
-    """A story's rows are steps of its RMAs: `{"return": "R-1", "step": "receive", "with": {…}}`."""
+    """A story's rows are steps of its RMAs: `{"return": "R-1", "step": "receive", "with": {…}}`.
 
-    def __init__(self, clock: Clock) -> None:
-        self._sandbox = ReturnGoSandbox(clock)
-        self.front = Front(self._sandbox)
+    `releases`: the house says when refunds are paid. The shop then pays by a rule that knows nothing of what was paid before: each time
+    that an RMA becomes done.
+    """
+
+    def __init__(self, clock: Clock, *, releases: bool) -> None:
+        self.sandbox, self._releases = ReturnGoSandbox(clock), releases
+        self._worth: dict[str, Decimal] = {}
+        self._done: Counter[str] = Counter()
+        self.front = Front(self.sandbox)
         self._rmas: dict[str, str] = {}
         self._seal = Seal(_SEAL)
         # What labels webhooks as they come.
-        self._door = make_platform(_connection(), httpx.Client(transport=SandboxTransport(self.front)), lambda: None)
+        self._door = make_platform(self._connection(), httpx.Client(transport=SandboxTransport(self.front)), lambda: None)
 
     def set_faults(self, faults: Faults) -> None:
         self.front.set_faults(faults)
@@ -100,11 +120,14 @@ class ReturnGo:
     def tell(self, ground: Ground, row: Mapping[str, Any]) -> None:
         step, told = row["step"], dict(row["with"])
         if step == "create":
-            self._rmas[row["return"]] = self._sandbox.rmas.create(**told)
-        else:
-            getattr(self._sandbox.rmas, step)(rma_id=self._rmas[row["return"]], **told)
+            rma = self._rmas[row["return"]] = self.sandbox.rmas.create(**told)
+            self._worth[rma] = sum((Decimal(item["price"]) for item in told["items"]), Decimal(0))
+        elif not (self._releases and step == "refund" and self._payments(self._rmas[row["return"]])):
+            # A person who pays looks whether it is paid.
+            getattr(self.sandbox.rmas, step)(rma_id=self._rmas[row["return"]], **told)
 
     def deliver(self, ground: Ground) -> None:
+        self._pay()
         arrivals = []
         for webhook in self.front.webhooks():
             headers = {name.lower(): text for name, text in webhook.headers.items()}
@@ -115,15 +138,37 @@ class ReturnGo:
             with ground.pool.connection() as conn:
                 conn.execute(*store_statement(arrivals))
 
+    def _pay(self) -> None:
+        for rma, document in self.sandbox.rmas.documents.items() if self._releases else ():
+            done = sum(event["eventName"] == "RMA_DONE" for event in document["rmaSummary"]["events"])
+            for _ in range(done - self._done[rma]):
+                self.sandbox.rmas.refund(rma, f"{self._worth[rma]:.2f}")
+            self._done[rma] = done
+
+    def _payments(self, rma: str) -> int:
+        return len(self.sandbox.rmas.documents[rma]["transactions"])
+
+    def paid_twice(self) -> Iterator[str]:
+        yield from (f"RMA {rma} was paid {count} times" for rma in self.sandbox.rmas.documents if (count := self._payments(rma)) > 1)
+
+    def releasing(self, transport_of: Callable[[Front], httpx.BaseTransport]) -> Platform | None:
+        return make_platform(self._connection(), httpx.Client(transport=transport_of(self.front)), lambda: None) if self._releases else None
+
+    def _connection(self) -> ConnectionSettings:
+        # Upon "done" the shop pays, before the goods are there too: it says nothing of them.
+        mappings = {"release": {"status": "Done"}, "rma_status": {"Done": "done"}} if self._releases else {}
+        more: dict[str, Any] = {"credentials": _CREDENTIALS, "mappings": mappings, "erp_posts": True}
+        return ConnectionSettings(CONNECTION, MERCHANT, PLATFORM, "https://returngo.test", **more)
+
     def inbox(self, ground: Ground, clock: Clock, transport_of: Callable[[Front], httpx.BaseTransport]) -> Inbox:
-        connection = _connection()
+        connection = self._connection()
         platform = make_platform(connection, httpx.Client(transport=transport_of(self.front)), lambda: None)
         desk = HouseDesk(ground.ledger, ground.pool, MERCHANT, clock)
         kept = (ground.ledger, ground.pool, self._seal, clock)
         return _Line(Drain(connection, platform, desk, *kept, threading.Event()), Poller(connection, platform, desk, *kept, _POLL))
 
     def unknown(self, states: Mapping[ReturnKey, ReturnState]) -> Iterator[str]:
-        for rma, document in self._sandbox.rmas.documents.items():
+        for rma, document in self.sandbox.rmas.documents.items():
             state = states.get(ReturnKey(MERCHANT, PLATFORM, rma))
             if state is None or state.initiated is None:
                 yield f"RMA {rma} was created"
@@ -153,10 +198,6 @@ class _Line:
         while self._poller.step():
             pass
         return True
-
-
-def _connection() -> ConnectionSettings:
-    return ConnectionSettings(CONNECTION, MERCHANT, PLATFORM, "https://returngo.test", credentials=_CREDENTIALS, erp_posts=True)
 
 
 def _was_missing(validation: Mapping[str, Any]) -> bool:

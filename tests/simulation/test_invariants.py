@@ -17,7 +17,7 @@ from adapters.simulation import simulate
 from adapters.simulation.books import World
 from adapters.simulation.cin7_world import Cin7World
 from adapters.simulation.ground import MERCHANT, PLATFORM, Ground
-from adapters.simulation.telling import Facts, Teller
+from adapters.simulation.telling import Facts, ReturnGo, Teller
 from domain.erp_facts import InstructionAccepted, InstructionDeclined, InstructionIssued
 from domain.returns import ReturnState
 from domain.telling import read_telling
@@ -27,6 +27,8 @@ Spoil = Callable[[Ground, World, Teller], None]
 
 # A good day that is told fact by fact, with notes and open gaps: there is something to be broken.
 SEED = 6
+# One in which the house says when refunds are paid.
+RELEASING = 45
 
 
 def run_sql(ground: Ground, statement: str) -> None:
@@ -155,6 +157,18 @@ BROKEN: tuple[tuple[Spoil, str], ...] = (
 def test_a_broken_world_is_noticed(database: str, schema: str, spoil: Spoil, holds: str) -> None:
     report = simulate(database, schema, SEED, returns=6, level=0.0, erp="cin7_core", spoil=spoil)
     assert holds in {one.holds for one in report.invariants if one.broken}
+
+
+def test_money_that_is_released_twice_is_noticed(database: str, schema: str) -> None:
+    def pays_again(ground: Ground, world: World, teller: Teller) -> None:
+        assert isinstance(teller, ReturnGo)
+        assert not list(teller.paid_twice())
+        rma = next(rma for rma, document in teller.sandbox.rmas.documents.items() if document["transactions"])
+        teller.sandbox.rmas.refund(rma, "1.00")
+
+    report = simulate(database, schema, RELEASING, returns=8, level=0.0, erp="cin7_core", spoil=pays_again)
+    assert report.done["release_refund accepted"] > 1
+    assert "no two documents of one instruction, no money released twice" in {one.holds for one in report.invariants if one.broken}
 
 
 def test_every_invariant_is_broken_once(database: str, schema: str) -> None:
