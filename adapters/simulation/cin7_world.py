@@ -35,7 +35,7 @@ class Cin7World:
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self.sandbox = Cin7CoreSandbox(clock)
-        self.lagging = Lagging(self.sandbox, clock, f"{rng.random()}/lists", _is_list, _books(self.sandbox), lambda: _twin(clock))
+        self.lagging = Lagging(self.sandbox, clock, f"{rng.random()}/lists", _is_list, _books(self.sandbox), _twin)
         self.front = Front(self.lagging)
         self.inclusive = rng.random() < 0.5
         # A note that has its refund booked cannot be voided.

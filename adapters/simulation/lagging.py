@@ -23,7 +23,8 @@ class Lagging:
     """Stands before a simulator. What is asked for by its own id is always as it is, and writes meet the books as they stand.
 
     `is_list`: is a request answered out of an index that is written later than the books? `books` are the objects that hold them;
-    `twin` makes a simulator like this one, and gives it with the objects that hold its books.
+    `twin` makes a simulator like this one, and gives it with the objects that hold its books. Its time stands still: what the real one
+    does later, such as a flow that runs, it must not do by itself, or it would tell of documents that there never are.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Lagging:
         seed: str,
         is_list: Callable[[SandboxRequest], bool],
         books: Iterable[object],
-        twin: Callable[[], tuple[Simulator, Iterable[object]]],
+        twin: Callable[[Clock], tuple[Simulator, Iterable[object]]],
     ) -> None:
         self._simulator, self._clock, self._rng = simulator, clock, Random(seed)
         self._is_list, self._books, self._twin = is_list, tuple(books), twin
@@ -56,10 +57,10 @@ class Lagging:
         if live.status != 200 or self._rng.random() >= self._chance:
             return live
         seen = self._clock() - LONGEST * self._rng.random()
-        kept = next((books for at, books in self._kept if at >= seen), None)
+        kept = next((one for one in self._kept if one[0] >= seen), None)
         if kept is None:
             return live
-        old = self._as_it_was(kept).handle(request)
+        old = self._as_it_was(*kept).handle(request)
         self.stale += old.body != live.body
         return old
 
@@ -85,8 +86,8 @@ class Lagging:
             told = [{name: held for name, held in vars(book).items() if name not in _NO_BOOKS} for book in self._books]
             self._kept.append((now, pickle.dumps(told)))
 
-    def _as_it_was(self, kept: bytes) -> Simulator:
-        simulator, books = self._twin()
+    def _as_it_was(self, at: datetime, kept: bytes) -> Simulator:
+        simulator, books = self._twin(lambda: at)
         for book, held in zip(books, pickle.loads(kept), strict=True):  # noqa: S301 - our own, of a moment ago
             vars(book).update(held)
         return simulator

@@ -53,9 +53,9 @@ class LinnworksWorld:
         # Notes that were there when somebody looked before: one that is gone before the first poll leaves no trace at all.
         self._known: set[str] = set()
 
-    def _twin(self) -> tuple[LinnworksSandbox, tuple[object, ...]]:
+    def _twin(self, clock: Clock) -> tuple[LinnworksSandbox, tuple[object, ...]]:
         """Its sessions are those of the day."""
-        twin = LinnworksSandbox(self._clock, server="https://eu-ext.linnworks.test")
+        twin = LinnworksSandbox(clock, server="https://eu-ext.linnworks.test")
         twin._sessions = dict(self.sandbox._sessions)
         return twin, (twin.books,)
 

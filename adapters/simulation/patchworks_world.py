@@ -41,7 +41,7 @@ class PatchworksWorld:
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self.sandbox = PatchworksSandbox(clock)
-        self.lagging = Lagging(self.sandbox, clock, f"{rng.random()}/lists", self._is_list, self._books(), lambda: _twin(clock))
+        self.lagging = Lagging(self.sandbox, clock, f"{rng.random()}/lists", self._is_list, self._books(), _twin)
         self.front = Front(self.lagging)
         self._clock, self._rng = clock, rng
         self._way = rng.choice(("webhook", "start", "start_raw", "callback"))

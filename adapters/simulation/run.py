@@ -189,8 +189,10 @@ def _rest(ground: Ground, hands: Hands, people: People) -> None:
             "SELECT count(*), min(next_at) FROM outbox WHERE state = 'pending' AND next_at > %s", ground.clock()
         )
         ((unread,),) = ground.rows("SELECT count(*) FROM inbox WHERE state = 'pending'")
-        # Whoever failed on the bad days may wait for hours before the platform is asked again for what got lost.
-        ((unasked,),) = ground.rows("SELECT count(*) FROM poll_cursors WHERE attempts > 0")
+        # Whoever failed on the bad days may wait for hours before the platform, or the ERP, is asked again for what got lost.
+        ((unasked,),) = ground.rows(
+            "SELECT (SELECT count(*) FROM poll_cursors WHERE attempts > 0) + (SELECT count(*) FROM outbox_accounts WHERE poll_attempts > 0)"
+        )
         quiet = quiet + 1 if not pending and not unread and not unasked and ground.ledger.head() == before else 0
         if quiet >= 4:
             return

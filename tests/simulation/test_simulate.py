@@ -16,12 +16,18 @@ SEEDS = range(50)
 # the one who asked; a search was ahead of the order's own list; what a Patchworks run had declined was sent for ever. A person of
 # the simulated world credited another line than the one that had room. What people did to a note before its acknowledgement came was read
 # back when nobody knew whose it was (and Linnworks' cursor, which holds what was seen, must not go back for it); a note that waited for a
-# person kept its whole batch from being proved.
+# person kept its whole batch from being proved. And of the simulated world: old lists told of documents that there never were; it was
+# called quiet before the ERP was read back.
 BROKE_ONCE = (
     *((0, 12, "cin7_core"), (13, 12, "cin7_core"), (14, 12, "cin7_core"), (24, 12, "cin7_core")),
     *((3, 10, "linnworks"), (7, 10, "linnworks"), (18, 10, "linnworks"), (21, 12, "linnworks"), (39, 12, "linnworks")),
     *((6, 10, "patchworks"), (10, 10, "patchworks"), (15, 10, "patchworks"), (53, 8, "patchworks")),
-    *((79, 8, "linnworks"), (661, 8, "linnworks"), *((seed, 8, "patchworks") for seed in (125, 182, 191, 230, 611))),
+    *(
+        (79, 8, "linnworks"),
+        (190, 8, "linnworks"),
+        (661, 8, "linnworks"),
+        *((seed, 8, "patchworks") for seed in (125, 170, 182, 191, 215, 230, 611)),
+    ),
 )
 
 

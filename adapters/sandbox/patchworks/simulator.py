@@ -98,6 +98,8 @@ class PatchworksSandbox:
         `retry` (the number of a failed run, begun again as from the dashboard)."""
         if unknown := sorted(set(told) - set(_SEEDS)):
             raise ValueError(f"{unknown[0]!r} is not known; these are: {', '.join(_SEEDS)}")
+        # What has had its time was there before.
+        self.flow.work(self._clock())
         made: dict[str, Any] = {}
         try:
             behind = self.behind

@@ -15,6 +15,7 @@ from adapters.sandbox.cin7_core import Cin7CoreSandbox
 from adapters.sandbox.faults import Front
 from adapters.sandbox.port import SandboxRequest
 from adapters.sandbox.transport import SandboxTransport
+from adapters.simulation.clocks import Clock
 from adapters.simulation.lagging import Lagging
 from tests.adapters.erps.rig import EVERY_LIST, Rig, SeenNote, SeenOrder, Sold, SteppedClock
 
@@ -52,8 +53,8 @@ class Cin7Rig(Rig):
         def books(sandbox: Cin7CoreSandbox) -> tuple[object, ...]:
             return sandbox.warehouse, sandbox.sales
 
-        def twin() -> tuple[Cin7CoreSandbox, tuple[object, ...]]:
-            made = Cin7CoreSandbox(self.clock)
+        def twin(clock: Clock) -> tuple[Cin7CoreSandbox, tuple[object, ...]]:
+            made = Cin7CoreSandbox(clock)
             return made, books(made)
 
         lagging = Lagging(self.sandbox, self.clock, f"{seed}/lists", _is_list, books(self.sandbox), twin)

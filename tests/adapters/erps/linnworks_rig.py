@@ -15,6 +15,7 @@ from adapters.sandbox.linnworks import SANDBOX_CREDENTIALS, LinnworksSandbox
 from adapters.sandbox.linnworks.books import row_of
 from adapters.sandbox.port import SandboxRequest
 from adapters.sandbox.transport import SandboxTransport
+from adapters.simulation.clocks import Clock
 from adapters.simulation.lagging import Lagging
 from domain.money import to_text
 from tests.adapters.erps.rig import EVERY_LIST, Rig, SeenNote, SeenOrder, Sold, SteppedClock
@@ -100,8 +101,8 @@ class LinnworksRig(Rig):
         self.sandbox.seed({"by_hand": [{"remove_refund": number}]})
 
     def lag(self, seed: int) -> None:
-        def twin() -> tuple[LinnworksSandbox, tuple[object, ...]]:
-            made = LinnworksSandbox(self.clock, server="https://eu-ext.sandbox.test")
+        def twin(clock: Clock) -> tuple[LinnworksSandbox, tuple[object, ...]]:
+            made = LinnworksSandbox(clock, server="https://eu-ext.sandbox.test")
             made._sessions = dict(self.sandbox._sessions)
             return made, (made.books,)
 

@@ -15,6 +15,7 @@ from adapters.sandbox.faults import Front
 from adapters.sandbox.patchworks import PatchworksSandbox
 from adapters.sandbox.port import SandboxRequest
 from adapters.sandbox.transport import SandboxTransport
+from adapters.simulation.clocks import Clock
 from adapters.simulation.lagging import Lagging
 from domain.money import to_text
 from tests.adapters.erps.contract import ErpContract
@@ -61,8 +62,8 @@ class PatchworksRig(Rig):
         def books(sandbox: PatchworksSandbox) -> tuple[object, ...]:
             return (sandbox.flow,)
 
-        def twin() -> tuple[PatchworksSandbox, tuple[object, ...]]:
-            made = PatchworksSandbox(self.clock)
+        def twin(clock: Clock) -> tuple[PatchworksSandbox, tuple[object, ...]]:
+            made = PatchworksSandbox(clock)
             return made, books(made)
 
         lagging = Lagging(self.sandbox, self.clock, f"{seed}/lists", _is_list, books(self.sandbox), twin)
