@@ -146,17 +146,8 @@ CREATE TABLE money_days (
 );
 
 CREATE TABLE unit_days (
-    merchant      text NOT NULL,
-    sku           text NOT NULL,
-    day           date NOT NULL,
-    announced     bigint NOT NULL,
-    with_customer bigint NOT NULL,
-    in_transit    bigint NOT NULL,
-    quarantine    bigint NOT NULL,
-    held          bigint NOT NULL,
-    saleable      bigint NOT NULL,
-    written_off   bigint NOT NULL,
-    unexpected    bigint NOT NULL,
+    LIKE unit_balances,
+    day date NOT NULL,
     PRIMARY KEY (merchant, sku, day)
 );
 

@@ -57,7 +57,7 @@ def ids_of_failed(conn: Connection[Any], connections: Sequence[str] = ()) -> lis
 
 def put_back(conn: Connection[Any], id_: int, by: str, now: datetime) -> dict[str, Any]:
     """Have the house work a delivery off once more, as soon as it can. Raises NoSuchDelivery; ValueError where its body is gone."""
-    with conn.cursor(row_factory=dict_row) as cursor:
+    with conn.transaction(), conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(_PUT_BACK.encode(), {"id": id_, "now": now}).fetchone()
         if found is None:
             erased = cursor.execute("SELECT body_erased_at FROM inbox WHERE id = %s", (id_,)).fetchone()
@@ -66,7 +66,7 @@ def put_back(conn: Connection[Any], id_: int, by: str, now: datetime) -> dict[st
             raise ValueError(
                 f"The body of delivery {id_} was erased at {write_instant(erased['body_erased_at'])}: it cannot be read again."
             )
-    audit.record(conn, "delivery.replayed", now, who=by, detail=str(id_))
+        audit.record(conn, "delivery.replayed", now, who=by, detail=str(id_))
     return _row(found)
 
 

@@ -54,11 +54,12 @@ def show_instruction(conn: Connection[Any], id_: str) -> dict[str, Any]:
 def try_again(conn: Connection[Any], id_: str, by: str, now: datetime) -> dict[str, Any]:
     """Have it tried as soon as can be, whatever it waits for; what was sent is asked about first. Raises NoSuchInstruction; ValueError
     where it is done."""
-    row = conn.execute(_AGAIN, {"id": id_, "now": now}).fetchone()
-    shown = show_instruction(conn, id_)
-    if row is None:
-        raise ValueError(f"Instruction {id_} is {shown['state']}: there is nothing left to try.")
-    audit.record(conn, "instruction.retried", now, who=by, detail=id_)
+    with conn.transaction():
+        row = conn.execute(_AGAIN, {"id": id_, "now": now}).fetchone()
+        shown = show_instruction(conn, id_)
+        if row is None:
+            raise ValueError(f"Instruction {id_} is {shown['state']}: there is nothing left to try.")
+        audit.record(conn, "instruction.retried", now, who=by, detail=id_)
     return shown
 
 

@@ -16,11 +16,11 @@ from adapters.simulation.told import Told, old_name
 from domain.money import to_text
 from domain.policy import ErpTerms, Policy
 
-# At what time of the day credit notes go, where they go together.
 # So many worlds of a hundred have a platform of their own, which has to be listened to and asked.
 _BY_PLATFORM: Final = 0.34
 # In so many worlds of a hundred of those the house says when refunds are paid.
 _RELEASED: Final = 0.5
+# At what time of the day credit notes go, where they go together.
 _BATCHES: Final = PostingTimes(("12:00", "18:00"), "Europe/London")
 
 

@@ -102,7 +102,7 @@ def show_audit(
     house: HouseOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Who signed in, exported, or came with a key: the newest first."""
+    """Who signed in, exported, came with a key, or had the house stop, go on or try again: the newest first."""
     with asked_house(house, config, fresh=False) as opened, opened.connection() as conn:
         columns = ("id", "at", "what", "who", "role", "address", "detail")
         write_rows(audit.entries(conn, limit=limit, what=what, who=who), style="json" if json else "table", columns=columns)
